@@ -1,0 +1,84 @@
+"""A reverse-mode autograd engine on NumPy: expressions of tensors, and their gradients.
+
+>>> from autograd import Tensor
+>>> x, y, z = Tensor(-2.0, requires_grad=True), Tensor(5.0, requires_grad=True), Tensor(-4.0, requires_grad=True)
+>>> f = (x + y) * z
+>>> f.backward()
+>>> x.grad, y.grad, z.grad
+(Tensor(-4.0), Tensor(-4.0), Tensor(3.0))
+"""
+
+from autograd.check import GradcheckError, gradcheck, gradgradcheck
+from autograd.creation import (
+    arange,
+    eye,
+    from_numpy,
+    full,
+    full_like,
+    linspace,
+    ones,
+    ones_like,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from autograd.functional import (
+    checkpoint,
+    elementwise_grad,
+    grad,
+    gradients,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    value_and_grad,
+    vjp,
+)
+from autograd.modes import anomaly_mode, enable_grad, is_grad_enabled, no_grad, record, set_grad_enabled
+from autograd.operation import operation
+from autograd.random import manual_seed, rand, randint, randn, randperm
+from autograd.tensor import Tensor
+from autograd.threads import get_num_threads, set_num_threads
+
+__version__ = "0.1.0"
+__all__ = [
+    "GradcheckError",
+    "Tensor",
+    "anomaly_mode",
+    "arange",
+    "checkpoint",
+    "elementwise_grad",
+    "enable_grad",
+    "eye",
+    "from_numpy",
+    "full",
+    "full_like",
+    "get_num_threads",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "gradients",
+    "hessian",
+    "hvp",
+    "is_grad_enabled",
+    "jacobian",
+    "jvp",
+    "linspace",
+    "manual_seed",
+    "no_grad",
+    "ones",
+    "ones_like",
+    "operation",
+    "rand",
+    "randint",
+    "randn",
+    "randperm",
+    "record",
+    "set_grad_enabled",
+    "set_num_threads",
+    "tensor",
+    "value_and_grad",
+    "vjp",
+    "zeros",
+    "zeros_like",
+]

@@ -1,0 +1,140 @@
+"""What is recorded: gradient mode, anomaly mode and kept values, each per thread.
+
+``current`` holds None while everything is as usual, so that recording an operation asks
+one question (24 ns); anything unusual is a `Mode`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, NamedTuple, TypeVar, cast
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Mode(NamedTuple):
+    """How operations of the present thread are recorded."""
+
+    grad: bool = True
+    anomaly: bool = False
+    values: bool = False
+
+
+USUAL = Mode()
+current: ContextVar[Mode | None] = ContextVar("autograd mode", default=None)
+
+
+class _Switch:
+    """A context manager and decorator that changes fields of the mode and restores them."""
+
+    def __init__(self, **fields: bool) -> None:
+        self._fields = fields
+        self._before: list[Mode | None] = []
+
+    def __enter__(self) -> None:
+        mode = current.get()
+        self._before.append(mode)
+        changed = (mode or USUAL)._replace(**self._fields)
+        current.set(None if changed == USUAL else changed)
+
+    def __exit__(self, *exception: object) -> None:
+        current.set(self._before.pop())
+
+    def __call__(self, function: Function) -> Function:
+        if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+            raise TypeError(
+                f"{function.__name__} is a generator or coroutine: its body would run outside the mode; "
+                "use the `with` statement inside it"
+            )
+        fields = self._fields
+
+        @functools.wraps(function)
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            with _Switch(**fields):
+                return function(*args, **kwargs)
+
+        return cast(Function, inside)
+
+
+class no_grad(_Switch):
+    """Record nothing: results need no gradient, and the arrays of tensors may be read freely.
+
+    A context manager and a decorator; it holds for the present thread alone.
+
+    >>> import autograd
+    >>> w = autograd.Tensor(2.0, requires_grad=True)
+    >>> with autograd.no_grad():
+    ...     y = w * 3
+    >>> y.requires_grad
+    False
+    """
+
+    def __init__(self) -> None:
+        super().__init__(grad=False)
+
+
+class enable_grad(_Switch):
+    """Record again inside a `no_grad` block. A context manager and a decorator."""
+
+    def __init__(self) -> None:
+        super().__init__(grad=True)
+
+
+class set_grad_enabled(_Switch):
+    """Switch recording on or off at once; as a context manager or decorator, for a while.
+
+    >>> import autograd
+    >>> with autograd.set_grad_enabled(False):
+    ...     autograd.is_grad_enabled()
+    False
+    """
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__(grad=bool(mode))
+        super().__enter__()
+
+    def __enter__(self) -> None:
+        """Already in force since the call."""
+
+    def __call__(self, function: Function) -> Function:
+        self.__exit__()
+        return super().__call__(function)
+
+
+class anomaly_mode(_Switch):
+    """Report the first operation that makes a NaN or Inf, forward or backward.
+
+    The `ArithmeticError` names the operation and the line that recorded it. Every result and
+    every gradient is searched, so this is for finding a fault, not for training.
+
+    >>> import autograd, numpy as np
+    >>> with autograd.anomaly_mode(), np.errstate(divide="ignore"):
+    ...     x = autograd.Tensor([1.0, 0.0], requires_grad=True)
+    ...     try:
+    ...         y = np.log(x)
+    ...     except ArithmeticError as error:
+    ...         print(str(error).splitlines()[0])
+    log made Inf at index (1,)
+    """
+
+    def __init__(self) -> None:
+        super().__init__(anomaly=True)
+
+
+class record(_Switch):
+    """Keep the value, and after `backward` the gradient, of every node, for pictures and steps.
+
+    Nodes of 0-d tensors always do so; those of larger tensors only inside this block.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(values=True)
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations of the present thread are recorded."""
+    mode = current.get()
+    return mode is None or mode.grad

@@ -1,0 +1,193 @@
+"""np.exp(tensor), np.concatenate([...]), array + tensor: NumPy's own dispatch, served from the table of operations.
+
+A function without a gradient (argmax, floor, comparisons) returns NumPy's plain result. One that
+has a gradient for which there is no rule runs on tensors that need none, and raises a TypeError on those that do:
+nothing is silently disconnected.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import numpy as np
+
+from autograd import modes, ops
+from autograd.tensor import Tensor
+
+# Piecewise constant, or no function of the values: they always run.
+PLAIN_NAMES: Final = """
+    all allclose any argmax argmin argpartition argsort argwhere around array2string array_equal array_equiv array_repr
+    array_str bincount can_cast ceil common_type count_nonzero digitize divmod empty_like equal fix flatnonzero floor
+    floor_divide full_like greater greater_equal histogram histogram2d histogram_bin_edges histogramdd isclose iscomplex
+    iscomplexobj isfinite isin isinf isnan isneginf isposinf isreal isrealobj less less_equal lexsort logical_and
+    logical_not logical_or logical_xor may_share_memory min_scalar_type nanargmax nanargmin ndim nonzero not_equal
+    ones_like result_type rint round searchsorted shape shares_memory sign signbit size spacing trunc unique unique_all
+    unique_counts unique_inverse unique_values zeros_like
+"""
+PLAIN: Final = {getattr(np, name) for name in PLAIN_NAMES.split() if hasattr(np, name)} | {np.linalg.matrix_rank}
+REDUCE: Final = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logaddexp": "logsumexp"}
+ACCUMULATE: Final = {"add": "cumsum", "multiply": "cumprod"}
+RENAMED: Final = {"a_min": "min", "a_max": "max"}
+
+
+def by_numpy_name() -> dict[Any, Callable[..., Any]]:
+    """Return our function for each of NumPy's that has the name of one in the table."""
+    served = {**ops.TABLE, **ops.COMPOSED}
+    found: dict[Any, Callable[..., Any]] = {}
+    for module in (np.linalg, np.fft, np):
+        for name, function in served.items():
+            theirs = getattr(module, name, None)
+            if callable(theirs) and not isinstance(theirs, type):
+                found[theirs] = function
+    found.update({np.amax: ops.max, np.amin: ops.min, np.astype: Tensor.astype})
+    found.update({np.linalg.diagonal: last_diagonal, np.linalg.trace: last_trace})
+    found.update({np.linalg.vector_norm: vector_norm, np.linalg.matrix_norm: matrix_norm})
+    return found
+
+
+def last_diagonal(x: Tensor, offset: int = 0) -> Tensor:
+    return ops.diagonal(x, offset, -2, -1)
+
+
+def last_trace(x: Tensor, offset: int = 0) -> Tensor:
+    return ops.trace(x, offset, -2, -1)
+
+
+def vector_norm(x: Tensor, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Tensor:
+    """Norm over any number of axes taken as one, unlike `np.linalg.norm`, which takes two for a matrix."""
+    axes = range(x.ndim) if axis is None else [axis] if isinstance(axis, int) else axis
+    axes = [a % x.ndim for a in axes]
+    kept = [a for a in range(x.ndim) if a not in axes]
+    flat = x.transpose(*kept, *axes).reshape(*(x.shape[a] for a in kept), -1)
+    norm = ops.norm(flat, ord, -1)
+    return norm.reshape(tuple(1 if a in axes else n for a, n in enumerate(x.shape))) if keepdims else norm
+
+
+def matrix_norm(x: Tensor, keepdims: bool = False, ord: Any = "fro") -> Tensor:
+    return ops.norm(x, ord, (-2, -1), keepdims)
+
+
+def leaves(structure: Any) -> Iterator[Tensor]:
+    """Yield the tensors in nested lists, tuples and dicts of arguments."""
+    stack = [structure]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Tensor):
+            yield item
+        elif isinstance(item, (list, tuple)):
+            stack.extend(item)
+        elif isinstance(item, dict):
+            stack.extend(item.values())
+
+
+def plain(structure: Any) -> Any:
+    """Return arguments with arrays in place of tensors."""
+    if isinstance(structure, Tensor):
+        return structure._data
+    if isinstance(structure, (list, tuple)):
+        parts = [plain(item) for item in structure]
+        return type(structure)(*parts) if hasattr(structure, "_fields") else type(structure)(parts)
+    if isinstance(structure, dict):
+        return {key: plain(item) for key, item in structure.items()}
+    return structure
+
+
+def run_plain(function: Callable[..., Any], name: str, args: Any, kwargs: Any, loses: bool) -> Any:
+    """Run NumPy's function on arrays; where that would lose a gradient (`loses`), only if no tensor needs one."""
+    if loses and modes.is_grad_enabled():
+        for tensor in leaves((args, kwargs)):
+            if tensor._node is not None:
+                raise TypeError(
+                    f"{name} has no gradient rule, and {tensor.label()} requires a gradient: use .detach() or .numpy() "
+                    "if none is wanted, other operations, or write a rule with autograd.operation"
+                )
+    return function(*plain(args), **plain(kwargs))
+
+
+def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Serve `ufunc(...)`, `ufunc.reduce(...)`, `ufunc.accumulate(...)` and `ufunc.outer(...)` on tensors."""
+    name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+    function = getattr(ufunc, method)
+    out = kwargs.pop("out", None)
+    if out is not None:
+        if next(leaves(out), None) is not None:
+            raise TypeError(f"{name}: out= cannot be a tensor, whose values rules may read; assign the result instead")
+        return run_plain(function, f"{name} with out=", inputs, {**kwargs, "out": out}, loses=True)
+    if ufunc in PLAIN:
+        return run_plain(function, name, inputs, kwargs, loses=False)
+    ours = None
+    if method == "__call__":
+        ours = FUNCTIONS.get(ufunc)
+    elif method == "outer" and ufunc in FUNCTIONS:
+        x, y = inputs
+        y_ndim = len(np.shape(plain(y)))
+        inputs = (x[(..., *(None,) * y_ndim)] if isinstance(x, Tensor) else np.asarray(x)[(..., *(None,) * y_ndim)], y)
+        ours = FUNCTIONS[ufunc]
+    elif method in ("reduce", "accumulate"):
+        ours = ops.TABLE.get((REDUCE if method == "reduce" else ACCUMULATE).get(ufunc.__name__, ""))
+        kwargs = {"axis": 0, **kwargs}
+        if len(inputs) > 1:
+            inputs, kwargs["axis"] = inputs[:1], inputs[1]
+    if ours is None:
+        return run_plain(function, name, inputs, kwargs, loses=True)
+    for option, value in kwargs.items():
+        if option not in ("axis", "keepdims") or method in ("__call__", "outer"):
+            raise TypeError(f"{name}: {option}={value!r} is not supported for tensors")
+    return ours(*inputs, **kwargs)
+
+
+def call_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Serve any other NumPy function on tensors."""
+    name = f"np.{function.__name__}"
+    plain_result = function in PLAIN or (function is np.where and len(args) == 1)
+    ours = None if plain_result else FUNCTIONS.get(function)
+    if ours is None:
+        return run_plain(function, name, args, kwargs, loses=not plain_result)
+    translate = translations(function, ours)
+    if translate is None:
+        return ours(*args, **kwargs)
+    theirs, names = translate
+    try:
+        bound = theirs.bind(*args, **kwargs).arguments
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from error
+    given = {}
+    for parameter, value in bound.items():
+        if theirs.parameters[parameter].kind is inspect.Parameter.VAR_KEYWORD:
+            given.update(value)
+        elif parameter in names:
+            given[names[parameter]] = value
+        else:
+            default = theirs.parameters[parameter].default
+            given_default = value is default or value is None or (isinstance(default, (bool, str)) and value == default)
+            if not (given_default or value is np._NoValue):
+                raise TypeError(f"{name}: {parameter}={value!r} is not supported for tensors")
+    return ours(**given)
+
+
+@functools.cache
+def translations(
+    function: Callable[..., Any], ours: Callable[..., Any]
+) -> tuple[inspect.Signature, dict[str, str]] | None:
+    """Return the signature of NumPy's function and our name of each parameter; None where both take `*args`."""
+    theirs = inspect.signature(function)
+    operation = getattr(ours, "operation", None)
+    mine = list(inspect.signature(ours).parameters) if operation is None else list(operation.names)
+    if any(p.kind is p.VAR_POSITIONAL for p in theirs.parameters.values()):
+        return None
+    names = {}
+    for position, (parameter, details) in enumerate(theirs.parameters.items()):
+        if details.kind is details.VAR_KEYWORD:
+            continue
+        renamed = RENAMED.get(parameter, parameter)
+        if renamed in mine:
+            names[parameter] = renamed
+        elif position < len(mine) and mine[position] not in theirs.parameters:
+            names[parameter] = mine[position]
+    return theirs, names
+
+
+FUNCTIONS: Final = by_numpy_name()

@@ -1,0 +1,201 @@
+"""Normalisation over any axes: what batch, layer, group and instance norm have in common."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from autograd.operation import Array, operation
+from autograd.tensor import Tensor
+from autograd.threads import in_parts
+
+__all__ = ["normalize"]
+
+CACHED: Final = 1 << 21  # bytes of one array to work on at a time
+Slice = tuple[Any, ...]
+
+
+class Normalized(NamedTuple):
+    """A normalised array, and the mean and the (biased) variance that it had, without the axes they were taken over."""
+
+    out: Any
+    mean: Any
+    var: Any
+
+
+def check(x: Array, weight: Array, bias: Array, axes: Any) -> tuple[int, ...]:
+    """Return the axes as numbers from 0, having refused what does not fit."""
+    if x.dtype.kind == "c":
+        raise TypeError(f"complex numbers are not supported: expected a real dtype, got {x.dtype}")
+    given = tuple(axes) if isinstance(axes, (tuple, list)) else (axes,)
+    found = tuple(sorted(axis % x.ndim for axis in given if -x.ndim <= axis < x.ndim))
+    if not found or len(set(found)) < len(given):
+        raise ValueError(
+            f"expected one or more of the {x.ndim} axes of x, each once, got axes={axes}; x has shape {x.shape}"
+        )
+    for name, array in (("weight", weight), ("bias", bias)):
+        if array is not None and not broadcasts(array.shape, x.shape):
+            raise ValueError(f"expected a {name} that broadcasts to the shape of x, {x.shape}, got {array.shape}")
+    return found
+
+
+def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(reversed(shape), reversed(to), strict=False))
+
+
+def summed(x: Array, y: Array, axes: tuple[int, ...]) -> Array:
+    """Return the sum of x * y over axes, which stay with size 1, without the product in memory."""
+    every = list(range(x.ndim))
+    kept = [axis for axis in every if axis not in axes]
+    return np.einsum(x, every, y, every, kept).reshape([x.shape[axis] if axis in kept else 1 for axis in every])
+
+
+class Parts:
+    """An array in parts along its first axis that is not normalised over: each is normalised by itself.
+
+    Parts of 2 MB take 0.65 to 1 of the time of the whole at once, on shapes of 1 to 2 million numbers; smaller ones,
+    of many short runs in memory, gain less.
+    """
+
+    def __init__(self, x: Array, axes: tuple[int, ...]) -> None:
+        self.axis = next((a for a in range(x.ndim) if a not in axes and x.shape[a] > 1), 0)
+        self.count = x.shape[self.axis] if self.axis not in axes else 1
+        self.step = max(1, CACHED * self.count // max(1, x.nbytes))
+        self.cost = 8 * x.size
+
+    def between(self, start: int, stop: int) -> Iterator[Slice]:
+        """Yield the index of each part."""
+        if self.count == 1:
+            yield (Ellipsis,)
+            return
+        for a in range(start, stop, self.step):
+            yield (*(slice(None),) * self.axis, slice(a, min(a + self.step, stop)))
+
+    def of(self, small: Array, index: Slice) -> Array:
+        """Return the part of an array that broadcasts along the others."""
+        return small if small.shape[self.axis] == 1 and self.count > 1 else small[index]
+
+
+def full_rank(small: Array, x: Array) -> Array:
+    return small.reshape((1,) * (x.ndim - small.ndim) + small.shape)
+
+
+def recorded_rule(
+    g: Array, needs: tuple[bool, ...], x: Array, weight: Array, axes: tuple[int, ...], eps: float
+) -> tuple[Array, Array, Array]:
+    """Compute what `normalize_rule` does in operations of the table; the engine sums over what was broadcast."""
+
+    def mean(array: Array) -> Array:  # without NumPy's warning where there is nothing to take it of
+        return array.sum(axis=axes, keepdims=True) / max(1, math.prod(x.shape[axis] for axis in axes))
+
+    centered = x - mean(x)
+    scale = (mean(centered * centered) + eps) ** -0.5
+    hat = centered * scale
+    sent = g if weight is None else g * weight
+    to_x = scale * (sent - mean(sent) - hat * mean(sent * hat)) if needs[0] else None
+    return to_x, g * hat if needs[1] else None, g if needs[2] else None
+
+
+def normalize_rule(
+    g: list[Array], needs: tuple[bool, ...], x: Array, weight: Array, eps: float, aux: Any
+) -> tuple[Array, Array, Array]:
+    gradient, (mean, scale, axes) = g[0], aux
+    if isinstance(gradient, Tensor):
+        return recorded_rule(gradient, needs, x, weight, axes, eps)
+    parts = Parts(x, axes)
+    n = max(1, math.prod(x.shape[axis] for axis in axes))
+    by_weight: Array = None if weight is None else full_rank(weight, x)
+    over = () if weight is None else tuple(a for a in range(x.ndim) if by_weight.shape[a] == 1)
+    to_x = np.empty(x.shape, gradient.dtype) if needs[0] else None
+
+    def work(start: int, stop: int) -> Array:
+        to_weight = np.zeros(by_weight.shape, weight.dtype) if needs[1] else None
+        for index in parts.between(start, stop):
+            sent = gradient[index]
+            hat = x[index] - parts.of(mean, index)
+            hat *= parts.of(scale, index)
+            if to_weight is not None:
+                landing = parts.of(to_weight, index)
+                landing += summed(sent, hat, over)
+            if to_x is None:
+                continue
+            if by_weight is not None:
+                sent = sent * parts.of(by_weight, index)
+            hat *= summed(sent, hat, axes) / n
+            hat += sent.sum(axis=axes, keepdims=True) / n
+            found = to_x[index]
+            np.subtract(sent, hat, out=found)
+            found *= parts.of(scale, index)
+        return to_weight
+
+    to_weight = in_parts(work, parts.count, parts.cost) if needs[0] or needs[1] else []
+    return to_x, sum(to_weight[1:], to_weight[0]) if needs[1] else None, gradient if needs[2] else None
+
+
+@operation(inputs=("x", "weight", "bias"), joint=normalize_rule, aux=True, outputs=(True, False, False))
+def normalize(
+    x: Array, weight: Array = None, bias: Array = None, axes: Any = -1, eps: float = 1e-5
+) -> tuple[Normalized, Any]:
+    """Give the numbers along `axes` mean 0 and variance 1, then multiply by `weight` and add `bias`.
+
+    (x - mean) / sqrt(var + eps) * weight + bias. The gradient takes into account that mean and variance depend on `x`;
+    where they are constants (batch norm in evaluation), that is plain arithmetic, not this.
+
+    Parameters
+    ----------
+    x : any array. Batch norm of (N, C, H, W) is axes=(0, 2, 3), layer norm axes=-1, group norm axes=(2, 3, 4) of
+        (N, groups, C // groups, H, W).
+    weight, bias : what broadcasts to the shape of `x`, (C, 1, 1) for batch norm say; or None.
+    axes : over which mean and variance are taken.
+    eps : added to the variance.
+
+    Returns
+    -------
+    A named tuple (out, mean, var). Mean and variance (divided by the count, not one less) are plain results without a
+    gradient, for running statistics.
+
+    Raises
+    ------
+    ValueError : axes that `x` does not have; a weight or bias that does not broadcast to it.
+    TypeError : complex numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd import ops
+    >>> out, mean, var = ops.normalize(np.array([[1.0, 3.0], [2.0, 6.0]]), eps=0.0)
+    >>> out
+    array([[-1.,  1.],
+           [-1.,  1.]])
+    >>> mean, var
+    (array([2., 4.]), array([1., 4.]))
+    """
+    found = check(x, weight, bias, axes)
+    if x.dtype.kind != "f":
+        x = x.astype(float)
+    parts = Parts(x, found)
+    n = max(1, math.prod(x.shape[axis] for axis in found))
+    factors = [full_rank(array, x) for array in (weight, bias) if array is not None]
+    shape = [1 if axis in found else size for axis, size in enumerate(x.shape)]
+    out = np.empty(x.shape, np.result_type(x, *factors))
+    mean, var, scale = (np.empty(shape, x.dtype) for _ in range(3))
+
+    def work(start: int, stop: int) -> None:
+        for index in parts.between(start, stop):
+            part, result = x[index], out[index]
+            middle = part.sum(axis=found, keepdims=True) / n
+            np.subtract(part, middle, out=result)
+            spread = summed(result, result, found) / n
+            factor = 1 / np.sqrt(spread + eps)
+            mean[index], var[index], scale[index] = middle, spread, factor
+            result *= factor
+            if weight is not None:
+                result *= parts.of(factors[0], index)
+            if bias is not None:
+                result += parts.of(factors[-1], index)
+
+    in_parts(work, parts.count, parts.cost)
+    return Normalized(out, mean.squeeze(found), var.squeeze(found)), (mean, scale, found)

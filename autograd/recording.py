@@ -1,0 +1,324 @@
+"""How a call of an operation is recorded: from the arguments to a Tensor with its node.
+
+This is the hot path of the engine. `unary` and `binary` are `general` written out: on scalars a call of
+its own for making the node would cost as much as the operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from autograd import anomaly, modes
+from autograd.graph import DetailedNode, Node, ScalarNode, Version, clock
+from autograd.tensor import Notes, Tensor, new, wrap
+
+if TYPE_CHECKING:
+    from autograd.operation import Operation
+
+PYTHON_NUMBERS: Final = frozenset({float, int, bool, complex})  # weakly typed, as NumPy has it
+IMMUTABLE: Final = frozenset({float, int, bool, np.float64, np.float32, np.int64, np.bool_, np.complex128})
+
+
+def unary(op: Operation) -> Callable[..., Any]:
+    """Return the function that calls an operation of one argument: `general`, written out for speed."""
+    forward, keep, current = op.forward, op.keep[1], modes.current.get
+
+    def call(x: Any) -> Any:
+        if not isinstance(x, Tensor):
+            return forward(x)
+        a = x._data
+        parent = x._node
+        try:
+            out = forward(a)
+        except Exception as error:
+            raise explain(error, op, (x,)) from error
+        mode = current()
+        if mode is not None:
+            if mode.anomaly:
+                anomaly.search(out, op.name, None)
+            if not mode.grad:
+                parent = None
+        result = new(Tensor)
+        result._data = out
+        result._leaf = None
+        if parent is None:
+            result._node = None
+            return result
+        shape = out.shape
+        node: Any
+        if shape:
+            node = Node()
+            node.shape = shape
+            node.dtype = out.dtype
+        else:
+            node = ScalarNode()
+            node.value = out
+            node.constants = node.grad = None
+        node.op = op
+        node.parents = (parent,)
+        node.saved = keep(a, out, None)
+        node.seq = next(clock)
+        node.notes = None
+        result._node = node if mode is None else observed(mode, node, out, (None,))
+        return result
+
+    return call
+
+
+def binary(op: Operation) -> Callable[..., Any]:
+    """Return the function that calls an operation of two arguments: `general`, written out for speed."""
+    forward, current = op.forward, modes.current.get
+    _, keep_x, keep_y, keep_both = op.keep
+
+    def call(x: Any, y: Any) -> Any:
+        if isinstance(x, Tensor):
+            a = x._data
+            p = x._node
+        elif isinstance(y, Tensor):
+            a = x if type(x) in IMMUTABLE else op.constant(x, y._node is not None, y._data)
+            p = None
+        else:
+            return forward(x, y)
+        if isinstance(y, Tensor):
+            b = y._data
+            q = y._node
+        else:
+            b = y if type(y) in IMMUTABLE else op.constant(y, p is not None)
+            q = None
+        try:
+            out = forward(a, b)
+        except Exception as error:
+            raise explain(error, op, (x, y)) from error
+        mode = current()
+        if mode is not None:
+            if mode.anomaly:
+                anomaly.search(out, op.name, None)
+            if not mode.grad:
+                p = q = None
+        result = new(Tensor)
+        result._data = out
+        result._leaf = None
+        if p is None:
+            if q is None:
+                result._node = None
+                return result
+            saved = keep_y(a, b, out, None)
+            constants: tuple[Any, ...] | None = ((a, x), None)
+        elif q is None:
+            saved = keep_x(a, b, out, None)
+            constants = (None, (b, y))
+        else:
+            saved = keep_both(a, b, out, None)
+            constants = None
+        shape = out.shape
+        node: Any
+        if shape:
+            node = Node()
+            node.shape = shape
+            node.dtype = out.dtype
+        else:
+            node = ScalarNode()
+            node.value = out
+            node.constants = constants
+            node.grad = None
+        node.op = op
+        node.parents = (p, q)
+        node.saved = saved
+        node.seq = next(clock)
+        node.notes = None
+        result._node = node if mode is None else observed(mode, node, out, constants)
+        return result
+
+    return call
+
+
+def general(op: Operation) -> Callable[..., Any]:
+    """Return the function that calls any operation with a fixed number of inputs."""
+    forward, current, total = op.forward, modes.current.get, len(op.names)
+    inputs = tuple(enumerate(op.positions))
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        bound = op.bind(args, kwargs) if kwargs or len(args) != total else args
+        values = list(bound)
+        parents: list[Any] = [None] * len(inputs)
+        seen = needed = 0
+        for i, position in inputs:
+            x = bound[position]
+            if isinstance(x, Tensor):
+                seen += 1
+                values[position] = x._data
+                if x._node is not None:
+                    parents[i] = x._node
+                    needed |= 1 << i
+        for position in op.others:
+            x = bound[position]
+            if isinstance(x, Tensor):
+                seen += 1
+                values[position] = option(op, op.names[position], x)
+            elif needed and isinstance(x, (np.ndarray, list)):
+                values[position] = x.copy()  # since the user may change it before a rule reads it
+        if not seen:
+            return forward(*values)[0] if op.aux else forward(*values)
+        if seen < len(inputs):
+            for _, position in inputs:
+                x = bound[position]
+                if not isinstance(x, Tensor) and x is not None:
+                    values[position] = op.constant(x, needed > 0)
+        try:
+            out = forward(*values)
+        except Exception as error:
+            raise explain(error, op, bound) from error
+        mode = current()
+        if mode is not None or op.special:
+            return finish(op, out, values, [bound[i] for i in op.positions], parents, needed, mode)
+        if not needed:
+            return wrap(out, None)
+        node = make_node(op, out, tuple(parents), op.keep[needed](*values, out, None))
+        if node.value is not None:
+            node.constants = constants_of(parents, [values[i] for i in op.positions], [bound[i] for i in op.positions])
+        return wrap(out, node)
+
+    return call
+
+
+def variadic(op: Operation) -> Callable[..., Any]:
+    """Return the function that calls an operation on any number of inputs, `forward(..., *inputs, ...)`."""
+    forward, current, first = op.forward, modes.current.get, op.positions[0]
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        values = op.bind(args, kwargs)
+        operands = values[first]
+        parents = [x._node if isinstance(x, Tensor) else None for x in operands]
+        needed = any(p is not None for p in parents)
+        seen = any(isinstance(x, Tensor) for x in operands)
+        if seen:
+            values[first] = tuple(x._data if isinstance(x, Tensor) else op.constant(x, needed) for x in operands)
+        options = dict(zip(op.names[first + 1 :], values[first + 1 :], strict=True))
+        try:
+            out = forward(*values[:first], *values[first], **options)
+        except Exception as error:
+            raise explain(error, op, [*values[:first], operands]) from error
+        if not seen:
+            return out[0] if op.aux else out
+        return finish(op, out, values, operands, parents, int(needed), current())
+
+    return call
+
+
+def option(op: Operation, name: str, value: Tensor) -> Any:
+    """Return the array of a tensor given for an argument that has no gradient rule."""
+    if value._node is not None and modes.is_grad_enabled():
+        raise TypeError(f"{op.name} has no gradient with respect to {name!r}: pass {name}.detach() if none is wanted")
+    return value._data
+
+
+def constants_of(parents: Sequence[Any], arrays: Sequence[Any], operands: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the (value, operand) of each input that is no parent, None for the others."""
+    found = zip(parents, arrays, operands, strict=True)
+    return tuple([(a, x) if p is None and x is not None else None for p, a, x in found])
+
+
+def finish(
+    op: Operation,
+    out: Any,
+    values: list[Any],
+    operands: Any,
+    parents: list[Any],
+    needed: int,
+    mode: modes.Mode | None,
+) -> Any:
+    """Return the result of any call as Tensors, with the node that remembers it where a gradient is needed."""
+    aux = None
+    if op.aux:
+        out, aux = out
+    if mode is not None:
+        if mode.anomaly:
+            for array in out if op.outputs else (out,):
+                anomaly.search(array, op.name, None)
+        if not mode.grad:
+            needed = 0
+    if not needed:
+        return op.wrap_outputs(out, None) if op.outputs else wrap(out, None)
+    keep = op.keep[needed if len(op.keep) > 1 else 0]
+    version = parents[0].version if op.views and parents[0] is not None else None
+    node = make_node(op, out, tuple(parents), keep(*values, out, aux), version)
+    if node.value is not None or mode is not None:
+        arrays = values[op.positions[0]] if op.variadic else [values[i] for i in op.positions]
+        constants = constants_of(parents, arrays, operands)
+        if node.value is not None:
+            node.constants = constants
+        if mode is not None:
+            node = observed(mode, node, out, constants)
+    return op.wrap_outputs(out, node) if op.outputs else wrap(out, node)
+
+
+def make_node(op: Operation, out: Any, parents: tuple[Any, ...], saved: Any, version: Version | None = None) -> Any:
+    """Return the node of one result, or of all results of an operation that has several.
+
+    `version` is that of the leaf that the result is a view of.
+    """
+    node: Any
+    if isinstance(out, tuple):
+        node = Node()
+        node.shape = tuple(a.shape for a in out)
+        node.dtype = tuple(a.dtype for a in out)
+    elif out.shape:
+        if version is None:
+            node = Node()
+        else:
+            node = DetailedNode()
+            node.version = version
+            node.value = node.grad = node.constants = None
+        node.shape = out.shape
+        node.dtype = out.dtype
+    else:
+        node = ScalarNode()
+        node.value = out
+        node.constants = node.grad = None
+    node.op = op
+    node.parents = parents
+    node.saved = saved
+    node.seq = next(clock)
+    node.notes = None
+    return node
+
+
+def observed(mode: modes.Mode, node: Any, out: Any, constants: tuple[Any, ...] | None) -> Any:
+    """Return `node` with what an unusual mode asks for: the line that recorded it, its value."""
+    if mode.anomaly:
+        node.notes = Notes()
+        node.notes.line = anomaly.user_line()
+    if not mode.values or isinstance(node, ScalarNode) or isinstance(out, tuple):
+        return node
+    detailed = DetailedNode()
+    for name in Node.__slots__:
+        setattr(detailed, name, getattr(node, name))
+    detailed.version = node.version
+    detailed.value = out
+    detailed.constants = constants
+    detailed.grad = None
+    return detailed
+
+
+def describe(x: Any) -> str:
+    """Return shape, dtype and name of an operand, for messages."""
+    if isinstance(x, Tensor):
+        return f"{x.shape} {x.dtype}" + (f" {x.name!r}" if x.name else "")
+    return f"{x.shape} {x.dtype}" if isinstance(x, np.ndarray) else type(x).__name__
+
+
+def explain(error: Exception, op: Operation, args: tuple[Any, ...] | list[Any]) -> Exception:
+    """Return an error of the same kind whose message names the operation and its operands."""
+    operands = [(n, a) for n, a in zip(op.names, args, strict=False) if n in op.inputs]
+    if op.variadic:
+        operands = [(f"{n}[{i}]", a) for n, group in operands for i, a in enumerate(group)]
+    message = f"{op.name}: {error}" + "".join(f"; {n} is {describe(a)}" for n, a in operands)
+    for kind in type(error).__mro__:
+        try:
+            return kind(message)
+        except TypeError:  # NumPy has errors that take more than a message
+            continue
+    return error

@@ -1,0 +1,446 @@
+"""The graph and the backward pass: order, accumulation, release, hooks, threads, memory."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+import autograd
+from autograd import Tensor, graph, ops
+
+
+def leaf(value, **kwargs):
+    return Tensor(value, requires_grad=True, **kwargs)
+
+
+class TestGates:
+    def test_the_lectures_circuit(self):
+        x, y, z = leaf(-2.0), leaf(5.0), leaf(-4.0)
+        f = (x + y) * z
+        f.backward()
+        assert f.item() == -12.0
+        assert (x.grad.item(), y.grad.item(), z.grad.item()) == (-4.0, -4.0, 3.0)
+
+    def test_gradients_add_at_branches(self):
+        a = leaf(2.0)
+        b = a * 3 + a**2
+        b.backward()
+        assert a.grad.item() == 7.0
+
+    def test_loops_and_branches_of_python(self):
+        x = leaf(1.5)
+        y = x
+        for i in range(5):
+            y = y * x if i % 2 else y + x
+        y.backward()
+        # ((x + x) * x + x) * x + x
+        assert y.item() == ((1.5 + 1.5) * 1.5 + 1.5) * 1.5 + 1.5
+        assert x.grad.item() == 6 * 1.5**2 + 2 * 1.5 + 1
+
+    def test_one_tensor_on_both_sides(self):
+        a = leaf([1.0, 2.0])
+        (a * a).sum().backward()
+        assert a.grad.tolist() == [2.0, 4.0]
+
+    def test_size_one_axes_broadcast_both_ways(self):
+        a, b = leaf(np.ones((3, 1))), leaf(np.ones((1, 4)))
+        (a * b).sum().backward()
+        assert a.grad.tolist() == [[4.0]] * 3
+        assert b.grad.tolist() == [[3.0] * 4]
+
+    def test_empty_arrays(self):
+        a = leaf(np.ones((0, 3)))
+        (a * 2).sum().backward()
+        assert a.grad.shape == (0, 3)
+
+    def test_the_order_of_a_diamond_of_diamonds(self):
+        x = leaf(1.0)
+        y = x
+        for _ in range(200):
+            y = y + y * 0.01 + y * 0.02
+        y.backward()
+        assert x.grad.item() == pytest.approx(1.03**200)
+
+
+class TestAccumulation:
+    def test_backward_twice_accumulates(self):
+        a = leaf([1.0, 2.0])
+        (a * 2).sum().backward()
+        (a * 3).sum().backward()
+        assert a.grad.tolist() == [5.0, 5.0]
+        a.zero_grad()
+        assert a.grad is None
+
+    def test_add_gives_each_parent_its_own_array(self):
+        a, b = leaf(np.ones(3)), leaf(np.ones(3))
+        (a + b).backward(np.ones(3))
+        a.grad.data[:] = 7
+        assert b.grad.tolist() == [1.0] * 3
+
+    def test_the_seed_is_not_the_gradient(self):
+        a, seed = leaf(np.ones(3)), np.ones(3)
+        (a + 0.0).backward(seed)
+        a.grad.data[:] = 7
+        assert seed.tolist() == [1.0] * 3
+
+    def test_a_sum_gives_a_writable_gradient(self):
+        a = leaf(np.ones((2, 3)))
+        a.sum().backward()
+        a.grad.data *= 2
+        assert a.grad.tolist() == [[2.0] * 3] * 2
+
+    def test_a_gradient_read_by_a_graph_is_not_overwritten(self):
+        a, w = leaf(np.ones(3)), leaf(np.ones(3))
+        (a * 2).sum().backward()
+        read = a.grad * w
+        (a * 5).sum().backward()
+        read.sum().backward()
+        assert w.grad.tolist() == [2.0] * 3
+        assert a.grad.tolist() == [7.0] * 3
+
+    def test_three_branches_into_an_intermediate(self):
+        a = leaf(np.ones(3))
+        h = a * 1.0
+        (h * 2 + h * 3 + h * 4).sum().backward()
+        assert a.grad.tolist() == [9.0] * 3
+
+    def test_many_sums_into_a_number(self):
+        x, y = leaf(2.0), np.ones(3)
+        ((x + y) + (x + y) + (x + y) + (x * y)).sum().backward()
+        assert x.grad.item() == 12.0
+
+    def test_gradients_have_the_leafs_dtype(self):
+        a, b = leaf(np.ones(3, np.float32)), leaf(np.ones(3))
+        (a * b).sum().backward()
+        assert (a.grad.dtype, b.grad.dtype) == (np.float32, np.float64)
+
+    def test_a_failing_backward_changes_no_gradient(self):
+        a, b = leaf(np.ones(2)), leaf(np.ones(2))
+        shared = a * b
+        (shared * 1.0).sum().backward()
+        a.zero_grad(), b.zero_grad()
+        mixed = (b * 3).sum() + shared.sum()
+        with pytest.raises(RuntimeError, match="second time"):
+            mixed.backward()
+        assert a.grad is None
+        assert b.grad is None
+
+
+class TestRelease:
+    def test_a_second_backward_says_what_to_do(self):
+        a = leaf([1.0, 2.0])
+        y = (a * a).sum()
+        y.backward()
+        with pytest.raises(RuntimeError, match=r"a second time.*retain_graph=True"):
+            y.backward()
+
+    def test_retain_graph(self):
+        a = leaf([1.0, 2.0])
+        y = (a * a).sum()
+        y.backward(retain_graph=True)
+        y.backward()
+        assert a.grad.tolist() == [4.0, 8.0]
+
+    def test_the_skeleton_stays_for_pictures(self):
+        a = leaf(2.0)
+        y = a * a + 1.0
+        y.backward()
+        node = y._node
+        assert node.op.name == "add"
+        assert (node.value, node.grad) == (5.0, 1.0)
+        assert node.constants[1][0] == 1.0
+        assert node.parents[0].op.name == "multiply"
+        assert (node.parents[0].value, node.parents[0].grad) == (4.0, 1.0)
+
+    def test_larger_tensors_keep_values_inside_record_only(self):
+        a = leaf(np.ones(3))
+        y = a * 2
+        assert y._node.value is None
+        with autograd.record():
+            z = a * 2
+        z.sum().backward()
+        assert z._node.value.tolist() == [2.0] * 3
+        assert z._node.grad.tolist() == [1.0] * 3
+
+    def test_what_a_rule_reads_is_kept_and_nothing_else(self):
+        arrays = [np.full(4, 2.0) for _ in range(2)]
+        refs = [weakref.ref(a) for a in arrays]
+        x = leaf(np.ones(4))
+        summed = x + autograd.from_numpy(arrays[0])
+        product = x * autograd.from_numpy(arrays[1])
+        arrays.clear()
+        assert refs[0]() is None, "add reads nothing"
+        assert refs[1]() is not None, "multiply reads the other operand"
+        product.sum().backward()
+        assert refs[1]() is None, "released by backward"
+        assert summed.requires_grad
+
+    def test_inputs_that_need_no_gradient_cost_nothing(self):
+        calls = []
+        spy = autograd.operation(
+            lambda x, y: x + y,
+            name="spy",
+            x=lambda g: calls.append("x") or g * 1,
+            y=lambda g: calls.append("y") or g * 1,
+        )
+        spy(leaf(1.0), Tensor(2.0)).backward()
+        assert calls == ["x"]
+
+
+class TestFreedByReferenceCounting:
+    @pytest.fixture(autouse=True)
+    def collector_off(self):
+        gc.collect()
+        gc.disable()
+        yield
+        gc.enable()
+
+    @pytest.mark.parametrize("create_graph", [False, True])
+    def test_every_node_and_array_goes_with_the_result(self, create_graph):
+        watched = []
+        watch = autograd.operation(
+            lambda x: watched.append(weakref.ref(y := np.array(x))) or y,
+            name="watch",
+            x=lambda g, out: g * 1.0 + 0.0 * out,
+        )
+        x, w = leaf(np.ones((4, 4))), leaf(np.full((4, 4), 0.1))
+        h = x
+        for _ in range(5):
+            h = watch(np.tanh(h @ w))
+        loss = (h * h).sum()
+        loss.backward(create_graph=create_graph)
+        node = weakref.ref(h)
+        if create_graph:  # the documented exception: a leaf's gradient that itself carries a graph
+            x.zero_grad(), w.zero_grad()
+        del h, loss
+        assert node() is None
+        assert [r() for r in watched] == [None] * 5
+        assert gc.collect() == 0
+
+    def test_without_backward_too(self):
+        x = leaf(np.ones(3))
+        kept = []
+        y = (np.exp(x) * x).max()
+        for tensor in (y,):
+            kept.append(weakref.ref(tensor))
+        del y, tensor
+        assert kept[0]() is None
+        assert gc.collect() == 0
+
+    def test_a_chain_of_a_million_and_a_wide_diamond(self):
+        x = leaf(1.0)
+        y = x
+        for _ in range(500_000):
+            y = y * 1.0 + 0.0
+        y.backward()
+        assert x.grad.item() == 1.0
+        del y
+        x.zero_grad()
+        layer = [x] * 100
+        for _ in range(100):
+            layer = [a + b for a, b in zip(layer, layer[1:] + layer[:1], strict=True)]
+        total = layer[0]
+        for item in layer[1:]:
+            total = total + item
+        total.backward()
+        assert x.grad.item() == 100 * 2.0**100
+
+
+class TestStale:
+    def test_a_step_between_forward_and_backward_raises(self):
+        w, x = leaf(np.ones(3), name="w"), leaf(np.ones(3))
+        y = (w * x).sum()
+        w.data -= 0.1
+        with pytest.raises(RuntimeError, match=r"'w'.*overwritten in place"):
+            y.backward()
+
+    def test_it_is_seen_through_views(self):
+        w = leaf(np.ones((2, 3)))
+        x = leaf(np.ones((4, 3)))
+        y = (x @ w.T).sum()
+        w.data -= 0.1
+        with pytest.raises(RuntimeError, match="overwritten in place"):
+            y.backward()
+
+    def test_what_no_rule_reads_may_change(self):
+        w, x = leaf(np.ones(3)), leaf(np.ones(3))
+        y = (w + x).sum()
+        w.data -= 0.1
+        y.backward()
+        assert w.grad.tolist() == [1.0] * 3
+
+    def test_only_rules_that_run_count(self):
+        w, x = leaf(np.ones(3)), Tensor(np.ones(3))
+        y = (w * x).sum()  # the gradient of w reads x alone
+        w.data -= 0.1
+        y.backward()
+        assert w.grad.tolist() == [1.0] * 3
+
+    def test_a_forward_after_the_step_is_fine(self):
+        w = leaf(np.ones(3))
+        (w * w).sum().backward()
+        w.data -= 0.5
+        w.zero_grad()
+        (w * w).sum().backward()
+        assert w.grad.tolist() == [1.0] * 3
+
+    def test_rebinding_under_no_grad_leaves_the_graph_as_it_was(self):
+        w = leaf(np.ones(3))
+        y = (w * w).sum()
+        with autograd.no_grad():
+            w -= 0.5
+        y.backward()
+        assert w.tolist() == [0.5] * 3
+        assert w.grad.tolist() == [2.0] * 3
+
+    def test_detach_keeps_its_values(self):
+        w = leaf(np.ones(3))
+        before = w.detach()
+        w.data -= 0.5
+        assert before.tolist() == [1.0] * 3
+
+
+class TestHooks:
+    def test_a_hook_sees_the_whole_gradient_and_may_replace_it(self):
+        seen = []
+        a = leaf([1.0, 2.0])
+        h = a * 2
+        h.register_hook(lambda g: seen.append(g.tolist()))
+        remove = a.register_hook(lambda g: g * 10)
+        (h * 3 + h).sum().backward()
+        assert seen == [[4.0, 4.0]]
+        assert a.grad.tolist() == [80.0, 80.0]
+        remove()
+        a.zero_grad()
+        (a * 2).sum().backward()
+        assert a.grad.tolist() == [2.0, 2.0]
+
+    def test_a_hook_of_the_wrong_shape_raises(self):
+        a = leaf([1.0, 2.0])
+        a.register_hook(lambda g: g.sum())
+        with pytest.raises(ValueError, match="a hook returned shape"):
+            a.sum().backward()
+
+    def test_a_hook_on_a_tensor_without_gradient_raises(self):
+        with pytest.raises(RuntimeError, match="never run"):
+            Tensor(1.0).register_hook(print)
+
+    def test_retain_grad(self):
+        a = leaf([1.0, 2.0])
+        h = a * 2
+        h.retain_grad()
+        (h * h).sum().backward()
+        assert h.grad.tolist() == [4.0, 8.0]
+
+    def test_the_gradient_of_a_result_warns_where_none_is_kept(self):
+        h = leaf([1.0]) * 2
+        with pytest.warns(UserWarning, match="retain_grad"):
+            assert h.grad is None
+
+
+class TestHigherOrder:
+    def test_third_derivative(self):
+        x = leaf(2.0)
+        y = x**4
+        for expected in (32.0, 48.0, 48.0):
+            x.zero_grad()
+            y.backward(create_graph=True)
+            y = x.grad
+            assert y.item() == pytest.approx(expected)
+
+    def test_a_joint_rule_goes_through_its_composed_form(self):
+        rng = np.random.default_rng(0)
+        x, w = leaf(rng.normal(size=(2, 3, 5, 5))), leaf(rng.normal(size=(4, 3, 3, 3)))
+        assert ops.convolution.operation.composed is not None
+        y = np.tanh(ops.convolution(x, w)).sum()
+        y.backward(create_graph=True)
+        assert x.grad.requires_grad
+        assert w.grad.requires_grad
+
+    def test_under_no_grad(self):
+        x = leaf(3.0)
+        y = x**3
+        with autograd.no_grad():
+            y.backward(create_graph=True)
+        assert x.grad.requires_grad
+
+
+class TestThreads:
+    def test_each_thread_has_its_own_graph(self):
+        w = leaf(np.ones(50))
+        results = {}
+
+        def work(i):
+            x = leaf(np.full(50, float(i)))
+            for _ in range(50):
+                x.zero_grad()
+                (np.tanh(x * w) * x).sum().backward()
+            results[i] = x.grad.numpy()
+
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+        [t.start() for t in threads]
+        [t.join() for t in threads]
+        for i, got in results.items():
+            t = np.tanh(float(i))
+            assert got == pytest.approx(t + i * (1 - t * t))
+
+
+class TestSeveralRoots:
+    def test_roots_below_one_another(self):
+        a = leaf(2.0)
+        b = a * 3
+        c = b * b
+        graph.backward([c._node, b._node], [np.float64(1), np.float64(10)])
+        assert a.grad.item() == 3 * (2 * 6 + 10)
+
+    def test_a_leaf_as_root(self):
+        a = leaf(2.0)
+        a.backward()
+        assert a.grad.item() == 1.0
+
+
+class TestBadInput:
+    def test_no_gradient_needed(self):
+        with pytest.raises(RuntimeError, match="needs no gradient"):
+            (Tensor(1.0) * 2).backward()
+
+    def test_not_a_scalar(self):
+        y = leaf([1.0, 2.0], name="w") * 2
+        y.name = "scores"
+        with pytest.raises(ValueError, match=r"'scores'.*gradient= of shape \(2,\)"):
+            y.backward()
+        y.backward([1.0, 1.0])
+
+    def test_gradient_of_the_wrong_shape_leaves_the_graph_usable(self):
+        a = leaf([1.0, 2.0])
+        y = a * 2
+        with pytest.raises(ValueError, match=r"shape \(3,\), not \(2,\)"):
+            y.backward(np.ones(3))
+        y.backward(np.ones(2))
+        assert a.grad.tolist() == [2.0, 2.0]
+
+    def test_shapes_that_do_not_broadcast(self):
+        a, b = leaf(np.ones((2, 3)), name="inputs"), leaf(np.ones(4))
+        with pytest.raises(ValueError, match=r"add: .*\(2, 3\) float64 'inputs'.*\(4,\)"):
+            a + b
+        with pytest.raises(ValueError, match="matmul"):
+            a @ b
+
+    def test_an_axis_out_of_range(self):
+        with pytest.raises(ValueError, match=r"sum: .*axis 5.*\(2, 3\)"):
+            leaf(np.ones((2, 3))).sum(axis=5)
+
+    def test_operands_that_are_no_numbers(self):
+        with pytest.raises(TypeError, match="add"):
+            leaf(np.ones(2)) + "text"
+        with pytest.raises(TypeError, match="multiply"):
+            leaf(2.0) * None
+
+    def test_a_rule_that_returns_another_shape(self):
+        wrong = autograd.operation(lambda x: x.sum(axis=0), name="wrong", x=lambda g: g)
+        with pytest.raises(ValueError, match=r"rule of wrong returned a gradient of shape \(3,\) .* \(2, 3\)"):
+            wrong(leaf(np.ones((2, 3)))).sum().backward()

@@ -1,0 +1,171 @@
+"""Normalisation against its definition written out in loops, and what is refused."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from autograd import Tensor, no_grad, ops
+from autograd.functional import gradients
+from autograd.ops import normalization
+from autograd.ops.normalization import recorded_rule
+from autograd.threads import get_num_threads, set_num_threads
+from tests.cases import normal
+from tests.cases.normalization import GIVEN
+
+
+def plain_normalize(x, weight, bias, axes, eps):
+    """Normalise each slice of `x` over the axes by itself, a number at a time."""
+    axes = [axis % x.ndim for axis in (axes if isinstance(axes, tuple) else (axes,))]
+    kept = [axis for axis in range(x.ndim) if axis not in axes]
+    weight = np.ones(x.shape) if weight is None else np.broadcast_to(weight, x.shape)
+    bias = np.zeros(x.shape) if bias is None else np.broadcast_to(bias, x.shape)
+    groups: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+    for at in np.ndindex(*x.shape):
+        groups.setdefault(tuple(at[axis] for axis in kept), []).append(at)
+    shape = tuple(x.shape[axis] for axis in kept)
+    out, means, variances = np.zeros(x.shape), np.zeros(shape), np.zeros(shape)
+    for key, places in groups.items():
+        mean = sum(float(x[at]) for at in places) / len(places)
+        variance = sum((float(x[at]) - mean) ** 2 for at in places) / len(places)
+        means[key], variances[key] = mean, variance
+        for at in places:
+            out[at] = (x[at] - mean) / math.sqrt(variance + eps) * weight[at] + bias[at]
+    return out, means, variances
+
+
+def arrays(x, weight, bias):
+    shapes = ((x, 1), (weight, 2), (bias, 3))
+    return [None if shape is None else normal(*shape, seed=seed) for shape, seed in shapes]
+
+
+@pytest.mark.parametrize(("x", "weight", "bias", "axes"), GIVEN)
+def test_normalize_is_its_definition(x, weight, bias, axes):
+    x, weight, bias = arrays(x, weight, bias)
+    expected = plain_normalize(x, weight, bias, axes, 1e-3)
+    if x.size == 0:
+        assert ops.normalize(x, weight, bias, axes, 1e-3).out.shape == x.shape
+        return
+    for ours, theirs in zip(ops.normalize(x, weight, bias, axes, 1e-3), expected, strict=True):
+        assert ours.shape == theirs.shape
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("x", "weight", "bias", "axes"), [given for given in GIVEN if 0 not in given[0]])
+def test_the_joint_rule_equals_its_recorded_form_and_the_table(x, weight, bias, axes):
+    given = arrays(x, weight, bias)
+    inputs = [None if array is None else Tensor(array, requires_grad=True) for array in given]
+    needed = [tensor for tensor in inputs if tensor is not None]
+    g = Tensor(normal(*x, seed=4))
+    joint = gradients(ops.normalize(*inputs, axes=axes, eps=1e-3).out, needed, g)
+    recorded = gradients(ops.normalize(*inputs, axes=axes, eps=1e-3).out, needed, g, create_graph=True)
+    of_x, of_weight, of_bias = inputs
+    centered = of_x - of_x.mean(axis=axes, keepdims=True)
+    composed = centered / np.sqrt((centered * centered).mean(axis=axes, keepdims=True) + 1e-3)
+    composed = composed if of_weight is None else composed * of_weight
+    composed = composed if of_bias is None else composed + of_bias
+    through_table = gradients(composed, needed, g)
+    for one, two, three in zip(joint, recorded, through_table, strict=True):
+        np.testing.assert_allclose(one.numpy(), two.detach().numpy(), rtol=1e-9, atol=1e-11)
+        np.testing.assert_allclose(one.numpy(), three.numpy(), rtol=1e-9, atol=1e-11)
+
+
+def test_second_derivatives_equal_those_of_the_table():
+    x, weight = (Tensor(a, requires_grad=True) for a in (normal(4, 3, 2, seed=1), normal(3, 1, seed=2)))
+    axes = (0, 2)
+
+    def by_table(x, weight):
+        centered = x - x.mean(axis=axes, keepdims=True)
+        return centered / np.sqrt((centered * centered).mean(axis=axes, keepdims=True) + 1e-5) * weight
+
+    found = []
+    for function in (lambda *given: ops.normalize(*given, axes=axes).out, by_table):
+        first = gradients((function(x, weight) ** 3).sum(), [x, weight], create_graph=True)
+        found.append(gradients(sum((f * f).sum() for f in first), [x, weight]))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("axes", [(0, 2, 3), (1, 2, 3), (3,), (0,)])
+def test_large_arrays_in_parts_and_threads_equal_one_part(dtype, axes, monkeypatch):
+    monkeypatch.setattr(normalization, "CACHED", 1 << 17)
+    x = normal(6, 12, 40, 50).astype(dtype)
+    weight = np.ones([1 if axis in axes else n for axis, n in enumerate(x.shape)], dtype)
+    before = get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2):
+            set_num_threads(threads)
+            inputs = [Tensor(x, requires_grad=True), Tensor(weight, requires_grad=True)]
+            out = ops.normalize(*inputs, axes=axes).out
+            out.backward(np.sin(x))
+            found.append([out.detach().numpy(), *(t.grad.numpy() for t in inputs)])
+    finally:
+        set_num_threads(before)
+    mean, var = x.mean(axis=axes, keepdims=True), x.var(axis=axes, keepdims=True)
+    np.testing.assert_allclose(found[0][0], (x - mean) / np.sqrt(var + 1e-5), rtol=1e-3, atol=1e-4)
+    for one, two in zip(*found, strict=True):
+        assert one.dtype == two.dtype == dtype
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-4)
+
+
+def test_the_variance_is_of_centered_numbers():
+    x = (normal(1000, 3) + 1e4).astype(np.float32)  # its squares would leave no digit of the variance
+    np.testing.assert_allclose(ops.normalize(x, axes=0).var, x.astype(float).var(axis=0), rtol=1e-3)
+
+
+def test_mean_and_variance_are_plain_results():
+    x = Tensor(normal(4, 3), requires_grad=True)
+    result = ops.normalize(x, axes=0)
+    assert result.out.requires_grad
+    assert not result.mean.requires_grad
+    assert not result.var.requires_grad
+    assert result.mean.shape == result.var.shape == (3,)
+    with no_grad():
+        assert not ops.normalize(x, axes=0).out.requires_grad
+
+
+@pytest.mark.parametrize(
+    "needed", [(True, False, False), (False, True, False), (False, False, True), (False, True, True)]
+)
+def test_only_the_gradients_that_are_needed_are_computed(needed):
+    given = arrays((4, 3), (3,), (3,))
+    inputs = [Tensor(array, requires_grad=needs) for array, needs in zip(given, needed, strict=True)]
+    ops.normalize(*inputs, axes=0).out.sum().backward()
+    assert [tensor.grad is not None for tensor in inputs] == list(needed)
+    tensors = [Tensor(array) for array in given]
+    found = recorded_rule(tensors[0], needed, tensors[0], tensors[1], (0,), 1e-5)
+    assert [array is not None for array in found] == list(needed)
+
+
+def test_constant_numbers_have_a_finite_gradient():
+    x = Tensor(np.full((3, 4), 7.0), requires_grad=True)
+    out = ops.normalize(x, axes=1).out
+    assert (out.detach().numpy() == 0).all()
+    out.backward(normal(3, 4))
+    assert np.isfinite(x.grad.numpy()).all()
+
+
+def test_integers_are_normalised_as_floats():
+    out = ops.normalize(np.array([1, 3]), axes=0, eps=0.0).out
+    assert out.tolist() == [-1, 1]
+
+
+X = np.zeros((2, 3, 4))
+REFUSED = [
+    (lambda: ops.normalize(X, axes=3), ValueError, r"of the 3 axes of x.*axes=3; x has shape \(2, 3, 4\)"),
+    (lambda: ops.normalize(X, axes=(1, -2)), ValueError, r"each once, got axes=\(1, -2\)"),
+    (lambda: ops.normalize(X, axes=()), ValueError, "one or more of the 3 axes"),
+    (lambda: ops.normalize(X, np.zeros(3)), ValueError, r"weight that broadcasts.*\(2, 3, 4\), got \(3,\)"),
+    (lambda: ops.normalize(X, None, np.zeros((1, 2, 3, 4))), ValueError, r"bias that broadcasts.*got \(1, 2, 3, 4\)"),
+    (lambda: ops.normalize(X * 1j), TypeError, "complex.*got complex128"),
+]
+
+
+@pytest.mark.parametrize(("call", "kind", "message"), REFUSED)
+def test_what_does_not_fit_is_refused_with_expected_and_got(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()

@@ -1,0 +1,402 @@
+"""Convolution and pooling against their definitions written out in loops, and what is refused."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+
+from autograd import Tensor, no_grad, ops
+from autograd.functional import gradients
+from autograd.ops import windows
+from autograd.threads import get_num_threads, in_parts, set_num_threads
+from tests.cases import distinct, normal
+from tests.cases.windows import AVG_POOLS, CONVOLUTIONS, MAX_POOLS, TRANSPOSED
+
+
+def each(value, axes):
+    return value if isinstance(value, tuple) else (value,) * axes
+
+
+def plain_convolution(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Return S[n, o, i...] = b[o] + sum over c, m... of I[n, c, i s + m d...] K[o, c, m...], one number at a time."""
+    axes, kernel = x.ndim - 2, weight.shape[2:]
+    stride, dilation = each(stride, axes), each(dilation, axes)
+    if padding == "same":
+        total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+        sides = [(t // 2, t - t // 2) for t in total]
+    else:
+        sides = [(p, p) for p in each(0 if padding == "valid" else padding, axes)]
+    image = np.pad(x, [(0, 0), (0, 0), *sides])
+    sizes = [
+        (n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(image.shape[2:], kernel, stride, dilation, strict=True)
+    ]
+    out = np.zeros((len(x), len(weight), *sizes))
+    for n, o, *place in product(*map(range, out.shape)):
+        first = o // (len(weight) // groups) * weight.shape[1]
+        total = 0.0 if bias is None else bias[o]
+        for c, *tap in product(*map(range, weight.shape[1:])):
+            at = tuple(i * s + m * d for i, s, m, d in zip(place, stride, tap, dilation, strict=True))
+            total += image[(n, first + c, *at)] * weight[(o, c, *tap)]
+        out[(n, o, *place)] = total
+    return out
+
+
+def plain_transpose(x, weight, bias=None, stride=1, padding=0, output_padding=0, dilation=1, groups=1):
+    """Add every number of `x`, times the kernel, to the places that it spreads to."""
+    axes, kernel = x.ndim - 2, weight.shape[2:]
+    stride, dilation, padding = each(stride, axes), each(dilation, axes), each(padding, axes)
+    extra = each(output_padding, axes)
+    spans = zip(x.shape[2:], kernel, stride, dilation, padding, extra, strict=True)
+    sizes = [(n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, k, s, d, p, e in spans]
+    channels, each_out = weight.shape[:2]
+    out = np.zeros((len(x), each_out * groups, *sizes))
+    for n, c, *place in product(*map(range, x.shape)):
+        first = c // (channels // groups) * each_out
+        for o, *tap in product(*map(range, weight.shape[1:])):
+            at = tuple(i * s + m * d - p for i, s, m, d, p in zip(place, stride, tap, dilation, padding, strict=True))
+            if all(0 <= i < size for i, size in zip(at, sizes, strict=True)):
+                out[(n, first + o, *at)] += x[(n, c, *place)] * weight[(c, o, *tap)]
+    return out if bias is None else out + bias.reshape(-1, *(1,) * axes)
+
+
+def windows_of(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+    """Return an array of lists: for each window the indices of `x` that it covers, and how many places it has.
+
+    Places beyond the image and its padding are none.
+    """
+    axes = x.ndim - 2
+    kernel, padding, dilation = each(kernel_size, axes), each(padding, axes), each(dilation, axes)
+    stride = kernel if stride is None else each(stride, axes)
+    along = []
+    for n, k, s, p, d in zip(x.shape[2:], kernel, stride, padding, dilation, strict=True):
+        starts = [i for i in range(-p, n + p, s) if i + d * (k - 1) < n + p]
+        if ceil_mode:
+            following = starts[-1] + s if starts else -p
+            overlong = (n + 2 * p - d * (k - 1) - 1) % s != 0
+            starts += [following] if overlong and following < n else []
+        along.append([([i + d * m for m in range(k)], n, p) for i in starts])
+    found = {}
+    for place in product(*(range(len(starts)) for starts in along)):
+        spans = [along[axis][i] for axis, i in enumerate(place)]
+        inside = list(product(*([i for i in span if 0 <= i < n] for span, n, _ in spans)))
+        places = math.prod(sum(-p <= i < n + p for i in span) for span, n, p in spans)
+        found[place] = (inside, places)
+    return found, tuple(map(len, along))
+
+
+def inputs_of(x, weight, has_bias, options, transposed=False):
+    out = weight[1] * options.get("groups", 1) if transposed else weight[0]
+    return [normal(*x, seed=1), normal(*weight, seed=2), *([normal(out, seed=3)] if has_bias else [])]
+
+
+def close(ours, theirs, tolerance=1e-12):
+    assert ours.shape == theirs.shape
+    np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(("x", "weight", "has_bias", "options"), CONVOLUTIONS)
+def test_convolution_is_its_definition(x, weight, has_bias, options):
+    inputs = inputs_of(x, weight, has_bias, options)
+    close(ops.convolution(*inputs, **options), plain_convolution(*inputs, **options))
+
+
+@pytest.mark.parametrize("channels", [(2, 4, 2), (3, 3, 3), (20, 2, 1), (6, 4, 1)])
+@pytest.mark.parametrize("stride", [1, 2, (1, 3), (3, 1)])
+@pytest.mark.parametrize("padding", [0, 1, (2, 0)])
+@pytest.mark.parametrize("dilation", [1, 2, (1, 2)])
+def test_every_option_of_convolution_with_every_other(channels, stride, padding, dilation):
+    channels, out, groups = channels
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    inputs = [normal(2, channels, 5, 6), normal(out, channels // groups, 3, 2), normal(out)]
+    close(ops.convolution(*inputs, **options), plain_convolution(*inputs, **options))
+
+
+@pytest.mark.parametrize(("x", "weight", "has_bias", "options"), TRANSPOSED)
+def test_convolution_transpose_is_its_definition(x, weight, has_bias, options):
+    inputs = inputs_of(x, weight, has_bias, options, transposed=True)
+    close(ops.convolution_transpose(*inputs, **options), plain_transpose(*inputs, **options))
+
+
+@pytest.mark.parametrize("stride", [1, 2, (1, 3)])
+@pytest.mark.parametrize("padding", [0, 1, (1, 0)])
+@pytest.mark.parametrize("dilation", [1, 2, (1, 2)])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_every_option_of_the_transpose_with_every_other(stride, padding, dilation, groups):
+    extra = tuple(max(s, d) - 1 for s, d in zip(each(stride, 2), each(dilation, 2), strict=True))
+    for output_padding in (0, extra):
+        options = {
+            "stride": stride,
+            "padding": padding,
+            "output_padding": output_padding,
+            "dilation": dilation,
+            "groups": groups,
+        }
+        inputs = [normal(2, 4, 3, 2), normal(4, 2, 2, 3), normal(2 * groups)]
+        close(ops.convolution_transpose(*inputs, **options), plain_transpose(*inputs, **options))
+
+
+def test_the_transpose_gives_the_gradient_of_a_convolution():
+    x, weight = Tensor(normal(2, 3, 7, 6), requires_grad=True), normal(4, 3, 3, 2)
+    options = {"stride": (2, 3), "padding": 1}
+    out = ops.convolution(x, weight, **options)
+    g = normal(*out.shape, seed=7)
+    out.backward(g)
+    spread = ops.convolution_transpose(g, weight, output_padding=(0, 0), **options)
+    close(x.grad.numpy()[:, :, : spread.shape[2], : spread.shape[3]], spread)
+
+
+RULES = [
+    *(("convolution", *given) for given in CONVOLUTIONS),
+    *(("convolution_transpose", *given) for given in TRANSPOSED),
+]
+
+
+@pytest.mark.parametrize(("name", "x", "weight", "has_bias", "options"), RULES)
+def test_joint_rules_equal_their_composed_forms(name, x, weight, has_bias, options):
+    operation = getattr(ops, name)
+    arrays = inputs_of(x, weight, has_bias, options, transposed=name == "convolution_transpose")
+    inputs = [Tensor(array, requires_grad=True) for array in arrays]
+    bound = operation.operation.bind([*inputs, *[None] * (3 - len(inputs))], options)
+    joint, composed = operation(*inputs, **options), operation.operation.composed(*bound)
+    close(joint.detach().numpy(), composed.detach().numpy())
+    g = normal(*joint.shape, seed=4)
+    of_joint = gradients(joint, inputs, Tensor(g))
+    of_composed = gradients(composed, inputs, Tensor(g))
+    recorded = gradients(operation(*inputs, **options), inputs, Tensor(g), create_graph=True)
+    for first, second, third in zip(of_joint, of_composed, recorded, strict=True):
+        close(first.numpy(), second.numpy(), 1e-11)
+        close(first.numpy(), third.detach().numpy(), 1e-11)
+
+
+@pytest.mark.parametrize("needed", list(product([False, True], repeat=3)))
+def test_only_the_gradients_that_are_needed_are_computed(needed):
+    x, weight, g = normal(2, 3, 4, 4), normal(2, 3, 2, 2), normal(2, 2, 3, 3)
+    found = windows.convolution_rule(g, needed, x, weight, 1, 0, 1, 1)
+    assert [array is not None for array in found] == list(needed)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_large_batches_in_chunks_and_threads_equal_single_images(dtype):
+    # Enough for several chunks and two threads; an odd batch, so that parts differ.
+    x, weight, bias = (array.astype(dtype) for array in (normal(9, 16, 30, 30), normal(8, 16, 3, 3), normal(8)))
+    before = get_num_threads()
+    try:
+        for stride in (1, 2):
+            whole = {}
+            for threads in (1, 2, 3):
+                set_num_threads(threads)
+                inputs = [Tensor(a, requires_grad=True) for a in (x, weight, bias)]
+                out = ops.convolution(*inputs, stride=stride, padding=1)
+                out.backward(out.detach())
+                whole[threads] = [out.detach().numpy(), *(t.grad.numpy() for t in inputs)]
+                single = ops.convolution(x[4:5], weight, bias, stride=stride, padding=1)
+                close(whole[threads][0][4:5], single, 1e-4 if dtype == np.float32 else 1e-11)
+                pooled = ops.max_pool(np.tile(x, (1, 8, 1, 1)), 2)
+                close(pooled[3], ops.max_pool(x[3:4], 2)[0].repeat(1, axis=0)[np.arange(128) % 16])
+            for threads in (2, 3):
+                for one, several in zip(whole[1], whole[threads], strict=True):
+                    assert several.dtype == dtype
+                    np.testing.assert_allclose(several, one, rtol=1e-3 if dtype == np.float32 else 1e-10, atol=1e-2)
+    finally:
+        set_num_threads(before)
+
+
+def test_layouts_of_memory_do_not_matter():
+    x, weight = normal(2, 3, 5, 6), normal(4, 3, 2, 2)
+    expected = ops.convolution(x, weight)
+    channels_last = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    turned = np.ascontiguousarray(x[:, ::-1, :, ::-1])[:, ::-1, :, ::-1]
+    for layout in (channels_last, turned, np.asfortranarray(x)):
+        close(ops.convolution(layout, np.asfortranarray(weight)), expected)
+        close(ops.max_pool(layout, 2), ops.max_pool(x, 2))
+        close(ops.avg_pool(layout, 2), ops.avg_pool(x, 2))
+    t = Tensor(x, requires_grad=True)
+    ops.convolution(t, weight).sum().backward()  # the gradient is a broadcast of one number
+    close(t.grad.numpy(), ops.convolution_transpose(np.ones(expected.shape), weight))
+
+
+def test_integers_convolve_as_integers():
+    x, weight = np.arange(9).reshape(1, 1, 3, 3), np.array([[[[1, 0], [0, -1]]]])
+    out = ops.convolution(x, weight)
+    assert out.dtype.kind == "i"
+    assert (out == -4).all()
+    assert ops.max_pool(x, 3, padding=1, stride=2).tolist() == [[[[4, 5], [7, 8]]]]
+    assert ops.max_pool(-x, 3, padding=1, stride=2).tolist() == [[[[0, -1], [-3, -4]]]]
+
+
+@pytest.mark.parametrize(("shape", "options"), MAX_POOLS)
+def test_max_pool_takes_the_largest_of_each_window(shape, options):
+    x = distinct(*shape)
+    found, sizes = windows_of(x, **options)
+    expected = np.zeros((*shape[:2], *sizes))
+    for (n, c), place in product(np.ndindex(*shape[:2]), found):
+        expected[(n, c, *place)] = max(x[(n, c, *at)] for at in found[place][0])
+    close(ops.max_pool(x, **options), expected)
+
+
+@pytest.mark.parametrize(("shape", "options"), AVG_POOLS)
+@pytest.mark.parametrize("count_include_pad", [True, False])
+def test_avg_pool_takes_the_mean_of_each_window(shape, options, count_include_pad):
+    x = normal(*shape)
+    options = {**options, "count_include_pad": count_include_pad}
+    found, sizes = windows_of(x, **{key: value for key, value in options.items() if key != "count_include_pad"})
+    expected = np.zeros((*shape[:2], *sizes))
+    for (n, c), (place, (inside, places)) in product(np.ndindex(*shape[:2]), found.items()):
+        total = sum(x[(n, c, *at)] for at in inside)
+        expected[(n, c, *place)] = total / (places if count_include_pad else len(inside))
+    close(ops.avg_pool(x, **options), expected)
+
+
+@pytest.mark.parametrize(("kernel", "padding"), [(1, 0), (2, 0), (2, 1), (3, 0), (3, 1)])
+@pytest.mark.parametrize("stride", [None, 1, 2, 3])
+@pytest.mark.parametrize("ceil_mode", [False, True])
+@pytest.mark.parametrize("size", [5, 6])
+def test_every_option_of_pooling_with_every_other(kernel, stride, padding, ceil_mode, size):
+    x = distinct(1, 2, size)
+    options = {"kernel_size": kernel, "stride": stride, "padding": padding, "ceil_mode": ceil_mode}
+    found, sizes = windows_of(x, **options)
+    largest, mean = np.zeros((1, 2, *sizes)), np.zeros((1, 2, *sizes))
+    for c, (place, (inside, places)) in product(range(2), found.items()):
+        numbers = [x[(0, c, *at)] for at in inside]
+        largest[(0, c, *place)], mean[(0, c, *place)] = max(numbers), sum(numbers) / places
+    close(ops.max_pool(x, **options), largest)
+    close(ops.avg_pool(x, **options), mean)
+
+
+def test_the_first_of_equal_maxima_gets_the_gradient():
+    x = Tensor([[[[1.0, 3.0, 3.0, 0.0], [3.0, 2.0, 0.0, 3.0]]]], requires_grad=True)
+    ops.max_pool(x, 2).backward(np.array([[[[5.0, 7.0]]]]))
+    assert x.grad.numpy().tolist() == [[[[0, 5, 7, 0], [0, 0, 0, 0]]]]
+
+
+def test_overlapping_windows_add_up_at_a_common_maximum():
+    x = Tensor([[[0.0, 9.0, 1.0, 2.0]]], requires_grad=True)
+    ops.max_pool(x, 2, stride=1).backward(np.array([[[1.0, 10.0, 100.0]]]))
+    assert x.grad.numpy().tolist() == [[[0, 11, 0, 100]]]
+
+
+def test_nan_wins_a_window_and_gets_its_gradient():
+    x = Tensor([[[np.nan, 1.0, 2.0, np.nan, 4.0, 5.0]]], requires_grad=True)
+    out = ops.max_pool(x, 2)
+    np.testing.assert_array_equal(out.detach().numpy(), [[[np.nan, np.nan, 5.0]]])
+    out.backward(np.array([[[1.0, 2.0, 3.0]]]))
+    assert x.grad.numpy().tolist() == [[[1, 0, 0, 2, 0, 3]]]
+
+
+def test_padding_never_wins():
+    assert ops.max_pool(np.array([[[-np.inf, -5.0]]]), 2, stride=1, padding=1).tolist() == [[[-np.inf, -5, -5]]]
+    x = Tensor([[[-np.inf, -np.inf]]], requires_grad=True)
+    ops.max_pool(x, 2, padding=1, stride=1).backward(np.array([[[1.0, 2.0, 4.0]]]))
+    assert x.grad.numpy().tolist() == [[[3, 4]]]
+
+
+def test_an_infinite_gradient_stays_with_the_winner():
+    g = Tensor([[[1.0, 2.0]]], requires_grad=True)
+    ops.max_pool(g, 2).backward(np.array([[[np.inf]]]))
+    assert g.grad.numpy().tolist() == [[[0, np.inf]]]  # no NaN from 0 * inf
+
+
+def test_max_pool_keeps_a_byte_for_each_window():
+    x = Tensor(normal(2, 3, 8, 8), requires_grad=True)
+    out = ops.max_pool(x * 1.0, 2)
+    (saved,) = out._node.saved
+    kept = [a for a in (saved if isinstance(saved, tuple) else (saved,)) if isinstance(a, np.ndarray)]
+    assert [(a.shape, a.dtype.itemsize) for a in kept] == [((2, 3, 4, 4), 1)]
+
+
+X, W = np.zeros((2, 4, 5, 5)), np.zeros((6, 4, 3, 3))
+REFUSED = [
+    (lambda: ops.convolution(X[0, 0], W), ValueError, r"\(N, C, \*spatial\).*got \(5, 5\)"),
+    (lambda: ops.convolution(X, W[0]), ValueError, r"2 kernel axes.*got \(4, 3, 3\)"),
+    (lambda: ops.convolution(X, W[:, :3]), ValueError, "expected x with 3 channels.*got 4"),
+    (lambda: ops.convolution(X, W, groups=2), ValueError, "expected x with 8 channels.*groups=2.*got 4"),
+    (lambda: ops.convolution(X, W[:, :1], groups=4), ValueError, "groups=4 do not divide the 6 channels"),
+    (lambda: ops.convolution(X, W, groups=0), ValueError, "groups is a positive integer, not 0"),
+    (lambda: ops.convolution(X, W, np.zeros(5)), ValueError, r"bias of shape \(6,\).*got \(5,\)"),
+    (lambda: ops.convolution(X[:, :, :2], W), ValueError, r"at least \(3, 3\).*got \(2, 5\)"),
+    (lambda: ops.convolution(X, W, dilation=3), ValueError, r"at least \(7, 7\).*dilation \(3, 3\); got \(5, 5\)"),
+    (lambda: ops.convolution(X, W, stride=2, padding="same"), ValueError, r"'same' needs stride 1, got \(2, 2\)"),
+    (lambda: ops.convolution(X, W, padding="full"), ValueError, "'same' or 'valid', not 'full'"),
+    (lambda: ops.convolution(X, W, stride=0), ValueError, "stride is an integer of at least 1.*not 0"),
+    (lambda: ops.convolution(X, W, padding=-1), ValueError, "padding is an integer of at least 0.*not -1"),
+    (lambda: ops.convolution(X, W, dilation=(1, 2, 3)), ValueError, r"tuple of 2 of them, not \(1, 2, 3\)"),
+    (lambda: ops.convolution(X, W, stride=1.5), TypeError, "stride is an integer or a tuple of 2, not 1.5"),
+    (lambda: ops.convolution(X, W[:, :, :0]), ValueError, "kernel that is not empty"),
+    (lambda: ops.convolution(X * 1j, W), TypeError, "complex.*got complex128"),
+    (lambda: ops.convolution(X, W * 1j), TypeError, "complex.*weight"),
+    (lambda: ops.convolution_transpose(X, W), ValueError, r"expected x with 6 channels.*\(C, O/groups.*got 4"),
+    (lambda: ops.convolution_transpose(X, W[:4], output_padding=1), ValueError, "output_padding.*smaller than stride"),
+    (lambda: ops.convolution_transpose(X[:, :, :1], W[:4], padding=2), ValueError, "nothing of the result"),
+    (lambda: ops.convolution_transpose(X, W[:4], np.zeros(3)), ValueError, r"bias of shape \(4,\).*got \(3,\)"),
+    (lambda: ops.max_pool(X, 6), ValueError, "at least 6.*got 5"),
+    (lambda: ops.max_pool(X, 2, padding=2), ValueError, r"padding \(2, 2\) must be at most half"),
+    (lambda: ops.max_pool(X[0, 0], 2), ValueError, "got .5, 5."),
+    (lambda: ops.max_pool(X, (2, 2, 2)), ValueError, "kernel_size is an integer.*tuple of 2"),
+    (lambda: ops.max_pool(X * 1j, 2), TypeError, "complex"),
+    (lambda: ops.avg_pool(X, 0), ValueError, "kernel_size is an integer of at least 1"),
+    (lambda: ops.avg_pool(X, 7), ValueError, "at least 7.*got 5"),
+]
+
+
+@pytest.mark.parametrize(("call", "kind", "message"), REFUSED)
+def test_what_does_not_fit_is_refused_with_expected_and_got(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()
+
+
+def test_refusals_name_operation_and_tensors():
+    with pytest.raises(ValueError, match=r"convolution: expected x with 3 channels.*x is \(2, 4, 5, 5\).*'kernels'"):
+        ops.convolution(Tensor(X), Tensor(W[:, :3], requires_grad=True, name="kernels"))
+
+
+def test_threads_are_counted_and_bounded():
+    before = get_num_threads()
+    try:
+        set_num_threads(3)
+        assert get_num_threads() == 3
+        assert in_parts(lambda a, b: (a, b), 8, 1e9) == [(0, 2), (2, 5), (5, 8)]
+        assert in_parts(lambda a, b: (a, b), 2, 1e9) == [(0, 1), (1, 2)]
+        assert in_parts(lambda a, b: (a, b), 8, 10) == [(0, 8)]
+        assert in_parts(lambda a, b: (a, b), 0, 1e9) == [(0, 0)]
+        set_num_threads(1)
+        assert in_parts(lambda a, b: (a, b), 8, 1e9) == [(0, 8)]
+    finally:
+        set_num_threads(before)
+    for wrong in (0, -1, 1.5, True, "2"):
+        with pytest.raises(ValueError, match="positive integer"):
+            set_num_threads(wrong)
+
+
+def test_an_error_in_one_part_is_raised_by_the_caller():
+    def work(start, stop):
+        if start:
+            raise ArithmeticError(f"part {start}")
+        return start
+
+    before = get_num_threads()
+    try:
+        set_num_threads(2)
+        with pytest.raises(ArithmeticError, match="part 4"):
+            in_parts(work, 8, 1e9)
+    finally:
+        set_num_threads(before)
+
+
+def test_parts_run_under_the_errstate_of_the_caller():
+    before = get_num_threads()
+    try:
+        set_num_threads(2)
+        with np.errstate(divide="ignore"):
+            assert in_parts(lambda a, b: float(np.ones(1)[0] / np.zeros(1)[0]), 2, 1e9) == [np.inf, np.inf]
+    finally:
+        set_num_threads(before)
+
+
+def test_nothing_is_recorded_under_no_grad():
+    x = Tensor(X, requires_grad=True)
+    with no_grad():
+        assert not ops.convolution(x, W).requires_grad
+        assert not ops.max_pool(x, 2).requires_grad
