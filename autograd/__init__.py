@@ -22,6 +22,7 @@ from autograd.creation import (
     zeros,
     zeros_like,
 )
+from autograd.draw import draw
 from autograd.functional import (
     checkpoint,
     elementwise_grad,
@@ -47,6 +48,7 @@ __all__ = [
     "anomaly_mode",
     "arange",
     "checkpoint",
+    "draw",
     "elementwise_grad",
     "enable_grad",
     "eye",

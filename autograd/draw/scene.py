@@ -1,0 +1,75 @@
+"""What a picture is made of: boxes of known size, wires between them, frames around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from autograd.draw.stage import Stage
+from autograd.draw.text import clean
+
+
+@dataclass(slots=True)
+class Box:
+    """Something with a place: subclasses know how they look."""
+
+    key: str
+    width: float = 0.0
+    height: float = 0.0
+    ports: int = 0  # places on its left where wires end; 0 if they may end anywhere
+    kind: str = ""
+    title: list[str] = field(default_factory=list)  # lines of its tooltip, in full
+    frame: str | None = None
+
+    def svg(self, stage: Stage) -> str:
+        """Return its drawing, the top left corner at (0, 0)."""
+        raise NotImplementedError
+
+    def label(self) -> str:
+        """Return its label in the DOT language: what `dot` draws in PNG and PDF."""
+        raise NotImplementedError
+
+    def attributes(self) -> dict[str, str]:
+        """Return what else the DOT language is told about it."""
+        return {"shape": "none"}
+
+    @property
+    def tooltip(self) -> str:
+        return "\n".join(clean(line) for line in self.title)
+
+
+@dataclass(slots=True)
+class Wire:
+    """A line from one box to another."""
+
+    tail: str
+    head: str
+    port: int | None = None  # the place at the head where it ends
+    strong: bool = False
+    faint: bool = False
+    note: str = ""  # written beside it
+    visit: int | None = None  # the step that sends a gradient back along it
+
+
+@dataclass(slots=True)
+class Frame:
+    """A frame around boxes: a module drawn open."""
+
+    key: str
+    label: str
+    note: str = ""
+    parent: str | None = None
+    repeats: int = 1
+
+
+@dataclass(slots=True)
+class Scene:
+    """A whole picture before it is laid out."""
+
+    boxes: list[Box]
+    wires: list[Wire]
+    frames: list[Frame] = field(default_factory=list)
+    sideways: bool = True  # laid out from left to right, not from top to bottom
+    legend: list[tuple[str, str]] = field(default_factory=list)  # kind, what it means
+    note: str = ""
+    summary: str = ""
+    steps: int = 0

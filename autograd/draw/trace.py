@@ -1,0 +1,177 @@
+"""Reading the graph: a walk without recursion, and a snapshot that shares nothing with it that could be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autograd.draw import derivatives
+from autograd.tensor import Tensor
+
+
+def reachable(roots: Iterable[Any]) -> tuple[list[Any], list[Any]]:
+    """Return the operation nodes below `roots`, oldest first, and the leaves in the order of their first use."""
+    stack = [root for root in roots if root.op is not None]
+    seen = set(stack)
+    nodes = []
+    while stack:
+        node = stack.pop()
+        nodes.append(node)
+        for parent in node.parents:
+            if parent is not None and parent not in seen and parent.op is not None:
+                seen.add(parent)
+                stack.append(parent)
+    nodes.sort(key=lambda node: node.seq)
+    used = [parent for node in nodes for parent in node.parents if parent is not None and parent.op is None]
+    return nodes, list(dict.fromkeys([*used, *(root for root in roots if root.op is None)]))
+
+
+class Names:
+    """What things are called: by their own name, or by that of a variable that holds them."""
+
+    def __init__(self, given: Mapping[str, Any] | None) -> None:
+        self.of_place: dict[Any, str] = {}
+        self.of_tensor: dict[int, str] = {}
+        self.data: dict[Any, Any] = {}  # of leaves that a variable holds: their arrays
+        for name, tensor in (given or {}).items():
+            if isinstance(tensor, Tensor) and not str(name).startswith("_"):
+                self.of_tensor.setdefault(id(tensor), str(name))
+                if tensor._node is not None:
+                    self.of_place.setdefault(tensor._node, str(name))
+                    self.data.setdefault(tensor._node, tensor._data)
+
+    def place(self, place: Any) -> str | None:
+        own = place.notes.name if place.notes is not None else None
+        return own or self.of_place.get(place)
+
+    def tensor(self, tensor: Tensor) -> str | None:
+        return tensor.name or self.of_tensor.get(id(tensor))
+
+
+@dataclass(slots=True)
+class Link:
+    """One operand of an operation: where it comes from and, where known, what the gate sends back to it."""
+
+    source: Vertex
+    sent: Any = None
+    local: Any = None
+
+    @property
+    def wins(self) -> bool | None:
+        """Whether any of the gradient goes this way; None if that is not known."""
+        known = self.local if self.local is not None else self.sent
+        return None if known is None else bool(np.any(known != 0))
+
+
+@dataclass(slots=True)
+class Vertex:
+    """One node of the graph as it stood when it was drawn."""
+
+    kind: str  # "operation", "leaf" or "constant"
+    op: str = ""
+    name: str | None = None
+    shape: tuple[Any, ...] = ()
+    dtype: Any = None
+    value: Any = None
+    grad: Any = None
+    links: list[Link] = field(default_factory=list)
+    folded: list[tuple[int, Any]] = field(default_factory=list)  # constants that stand on the gate: position, value
+    stretched: set[int] = field(default_factory=set)  # the links whose operand was broadcast
+    uses: list[tuple[Vertex, Link]] = field(default_factory=list)  # who reads it, in the order of `backward`
+    visit: int | None = None  # the step of `backward` that visits it
+    root: bool = False
+
+    @property
+    def known(self) -> int | None:
+        """The step of `backward` after which its gradient is complete."""
+        visits = [user.visit for user, _ in self.uses if user.visit is not None]
+        return max(visits) if visits else self.visit
+
+
+def snapshot(roots: Sequence[Any], tensors: Sequence[Any], names: Names) -> list[Vertex]:
+    """Return a vertex for each node, leaf and visible constant below `roots`, operands before what they make."""
+    nodes, leaves = reachable(roots)
+    found: dict[Any, Vertex] = {}
+    constants: dict[int, Vertex] = {}
+    for leaf in leaves:
+        found[leaf] = leaf_vertex(leaf, names)
+    for tensor in tensors:  # a tensor that needs no gradient is a picture of one constant
+        if tensor._node is None:
+            constants[id(tensor)] = constant_vertex(tensor._data, names.tensor(tensor))
+    vertices = list(found.values())
+    for step, node in enumerate(reversed(nodes)):
+        found[node] = vertex_of(node, names, root=node in roots)
+        found[node].visit = step
+    fans: dict[Any, int] = {}
+    for node in nodes:
+        for parent in node.parents:
+            fans[parent] = fans.get(parent, 0) + 1
+    for node in nodes:
+        vertex = found[node]
+        for i, parent in enumerate(node.parents):
+            if parent is not None:
+                link = Link(found[parent])
+                link.local, link.sent = derivatives.through(node, i, alone=fans[parent] == 1)
+                vertex.links.append(link)
+                if stretched(node, parent.shape):
+                    vertex.stretched.add(len(vertex.links) - 1)
+                if found[parent].value is None and node.constants is not None and node.constants[i] is not None:
+                    found[parent].value = derivatives.copied(node.constants[i][0])
+            elif node.constants is not None and node.constants[i] is not None:
+                add_constant(vertex, i, node, constants, names)
+            elif node.value is None and not optional(node.op, i):
+                vertex.links.append(Link(Vertex("constant")))
+        vertices.append(vertex)
+    for vertex in reversed(vertices):
+        for link in vertex.links:
+            link.source.uses.append((vertex, link))
+    hidden = {id(link.source): link.source for v in vertices for link in v.links if link.source.kind == "constant"}
+    return [*constants.values(), *(v for v in hidden.values() if v not in constants.values()), *vertices]
+
+
+def leaf_vertex(leaf: Any, names: Names) -> Vertex:
+    value = leaf.value if leaf.value is not None else derivatives.copied(names.data.get(leaf))
+    grad = None if leaf.grad is None else derivatives.copied(leaf.grad._data)
+    return Vertex("leaf", "", names.place(leaf), leaf.shape, leaf.dtype, value, grad)
+
+
+def vertex_of(node: Any, names: Names, root: bool = False) -> Vertex:
+    """Return the vertex of an operation, without its operands."""
+    value, grad = derivatives.copied(node.value), derivatives.shown_gradient(node.grad)
+    return Vertex("operation", node.op.name, names.place(node), node.shape, node.dtype, value, grad, root=root)
+
+
+def constant_vertex(value: Any, name: str | None) -> Vertex:
+    dtype = getattr(value, "dtype", np.asarray(value).dtype)
+    return Vertex("constant", "", name, np.shape(value), dtype, derivatives.copied(value))
+
+
+def add_constant(vertex: Vertex, position: int, node: Any, constants: dict[int, Vertex], names: Names) -> None:
+    """Add an operand that needs no gradient: on the gate if it is a nameless number, else as a vertex of its own."""
+    value, operand = node.constants[position]
+    if value is None:
+        return
+    name = names.tensor(operand) if isinstance(operand, Tensor) else None
+    if name is None and not np.shape(value):
+        vertex.folded.append((position, value))
+        return
+    known = constants.get(id(operand))
+    if known is None:
+        known = constants[id(operand)] = constant_vertex(value, name)
+    vertex.links.append(Link(known))
+    if stretched(node, np.shape(value)):
+        vertex.stretched.add(len(vertex.links) - 1)
+
+
+def stretched(node: Any, shape: tuple[Any, ...]) -> bool:
+    from autograd.draw.signs import broadcasts
+
+    return shape != node.shape and shape != () and broadcasts(node.op)
+
+
+def optional(op: Any, position: int) -> bool:
+    """Whether the operand at `position` may be left out."""
+    return not op.variadic and op.names[op.positions[position]] in op.defaults

@@ -1,0 +1,337 @@
+import gc
+import sys
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+
+import autograd
+from autograd import Tensor
+from autograd.draw import draw
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def leaf(value, name=None):
+    return Tensor(float(value), requires_grad=True, name=name)
+
+
+def boxes(drawing):
+    """Return the texts of each box of the picture, the first line of its tooltip being its key."""
+    root = ET.fromstring(drawing.svg)
+    found = {}
+    for group in root.iter(f"{SVG}g"):
+        if "box" in group.get("class", "").split():
+            title = group.find(f"{SVG}title").text.splitlines()[0]
+            texts = {}
+            for text in group.iter():
+                if text.tag in (f"{SVG}text", f"{SVG}tspan") and text.text:
+                    for kind in text.get("class", "plain").split():
+                        texts.setdefault(kind, []).append(text.text)
+            found.setdefault(title, []).append(texts)
+    return found
+
+
+def box(drawing, title):
+    (found,) = boxes(drawing)[title]
+    return found
+
+
+def classes(drawing):
+    return [kind for element in ET.fromstring(drawing.svg).iter() for kind in element.get("class", "").split()]
+
+
+@pytest.fixture
+def product():
+    x, y, z = leaf(-2, "x"), leaf(5, "y"), leaf(-4, "z")
+    q = x + y
+    q.name = "q"
+    f = q * z
+    f.name = "f"
+    return f
+
+
+def test_product_of_a_sum_has_values_above_and_gradients_below(product):
+    product.backward()
+    drawing = draw(product)
+    shown = {title: (texts["value"], texts["gradient"]) for title, (texts,) in boxes(drawing).items()}
+    assert shown == {
+        "leaf x": (["−2"], ["−4"]),
+        "leaf y": (["5"], ["−4"]),
+        "leaf z": (["−4"], ["3"]),
+        "add q": (["3"], ["−4"]),
+        "multiply f": (["−12"], ["1"]),
+    }
+    assert box(drawing, "add q")["role"] == ["distributes"]
+    assert box(drawing, "multiply f")["role"] == ["switches"]
+    assert box(drawing, "add q")["sign"] == ["+"]
+
+
+def test_value_lies_above_the_wire_and_gradient_below(product):
+    product.backward()
+    root = ET.fromstring(draw(product).svg)
+    for group in root.iter(f"{SVG}g"):
+        if "box" not in group.get("class", "").split():
+            continue
+        wire = next(e for e in group.iter(f"{SVG}path") if e.get("class") == "wire" and e.get("d").count("L") == 1)
+        at = float(wire.get("d")[1:].split("L")[0].split()[1])
+        above = next(t for t in group.iter(f"{SVG}text") if t.find(f"{SVG}tspan[@class='value']") is not None)
+        below = next(t for t in group.iter(f"{SVG}text") if "gradient" in t.get("class"))
+        assert float(above.get("y")) < at < float(below.get("y"))
+
+
+def test_before_backward_gradients_are_absent(product):
+    drawing = draw(product)
+    assert all("gradient" not in texts for (texts,) in boxes(drawing).values())
+    assert "gradient below" not in drawing.svg
+
+
+def test_sigmoid_circuit_has_the_values_and_gradients_of_the_lectures():
+    w0, x0, w1, x1, w2 = leaf(2, "w0"), leaf(-1, "x0"), leaf(-3, "w1"), leaf(-2, "x1"), leaf(-3, "w2")
+    f = 1 / (1 + np.exp(-(w0 * x0 + w1 * x1 + w2)))
+    f.backward()
+    drawing = draw(f)
+    shown = {title: texts[0]["gradient"] for title, texts in boxes(drawing).items() if title.startswith("leaf")}
+    assert shown == {
+        "leaf w0": ["−0.20"],
+        "leaf x0": ["0.39"],
+        "leaf w1": ["−0.39"],
+        "leaf x1": ["−0.59"],
+        "leaf w2": ["0.20"],
+    }
+    last = box(drawing, "divide")
+    assert last["sign"] == ["1/x"]
+    assert last["value"] == ["0.73"]
+    assert last["gradient"] == ["1.00"]
+    assert last["role"] == ["local −0.53"]
+    exponential = box(drawing, "exp")
+    assert (exponential["value"], exponential["gradient"], exponential["role"]) == (["0.37"], ["−0.53"], ["local 0.37"])
+    assert box(drawing, "negative")["role"] == ["local −1.00"]
+    assert [texts["sign"] for texts in boxes(drawing)["add"]] == [["+"], ["+"], ["+1"]]
+
+
+def test_max_gate_routes_along_one_strong_wire():
+    a, b = leaf(3, "a"), leaf(-1, "b")
+    f = np.maximum(a, b)
+    f.backward()
+    drawing = draw(f)
+    gate = box(drawing, "maximum")
+    assert (gate["sign"], gate["role"]) == (["max"], ["routes"])
+    edges = {line.split(" -> ")[0].split(":")[0].strip(): line for line in drawing.dot.splitlines() if " -> " in line}
+    assert "penwidth" in edges["n0"]
+    assert "penwidth" not in edges["n1"]
+    assert "the winner" in drawing.svg
+
+
+def test_branch_shows_the_sum_and_its_terms():
+    x, y = leaf(3, "x"), leaf(-4, "y")
+    f = x * y + x
+    f.backward()
+    branch = box(draw(f), "leaf x")
+    assert branch["sigmatext"] == ["Σ"]
+    assert branch["gradient"] == ["−3"]
+    assert branch["terms"] == ["= 1 − 4"]
+    assert "sigmatext" not in box(draw(f), "leaf y")
+
+
+def test_two_backward_passes_are_told_from_one_at_a_branch():
+    x = leaf(3, "x")
+    for _ in range(2):
+        f = x * x
+        f.backward()
+    assert box(draw(f), "leaf x")["terms"] == ["= 3 + 3 + earlier"]
+
+
+def test_one_tensor_used_twice_by_one_gate_has_two_wires():
+    x = leaf(3, "x")
+    f = x * x
+    assert draw(f).dot.count(" -> ") == 2
+
+
+def test_small_recorded_tensors_are_a_circuit():
+    v = Tensor([1.0, 2.0, 3.0], requires_grad=True, name="v")
+    with autograd.record():
+        f = np.sum(v * 2.0)
+        f.backward()
+    drawing = draw(f, names={"v": v})
+    assert repr(drawing) == "<Drawing: circuit of 2 operations on 1 leaf>"
+    assert box(drawing, "multiply")["value"] == ["[2 4 6]"]
+    assert box(drawing, "leaf v")["gradient"] == ["[2 2 2]"]
+
+
+def test_names_are_found_in_variables_and_own_names_come_first():
+    x = leaf(1)
+    y = leaf(2, "own")
+    f = x * y
+    drawing = draw(f, names={"x": x, "y": y, "f": f, "unrelated": 3})
+    assert set(boxes(drawing)) == {"leaf x", "leaf own", "multiply f"}
+
+
+def test_named_constants_are_drawn_and_nameless_numbers_stand_on_the_gate():
+    x = leaf(2, "x")
+    data = Tensor(5.0, name="data")
+    drawing = draw(x * data + 7)
+    assert "constant data" in boxes(drawing)
+    assert box(drawing, "add")["sign"] == ["+7"]
+
+
+@pytest.mark.parametrize(
+    ("made", "sign"),
+    [
+        (lambda x: x - 3, "−3"),
+        (lambda x: 3 - x, "3 − x"),
+        (lambda x: x / 4, "÷4"),
+        (lambda x: x**2, "x²"),
+        (lambda x: 2.0**x, "2ˣ"),
+        (lambda x: x * -1, "×−1"),
+        (lambda x: np.maximum(x, 0.0), "max(x, 0)"),
+    ],
+)
+def test_constants_on_gates(made, sign):
+    (texts,) = [t for title, (t,) in boxes(draw(made(leaf(2, "x")))).items() if title != "leaf x"]
+    assert texts["sign"] == [sign]
+
+
+def test_constant_alone_is_drawn():
+    assert set(boxes(draw(Tensor(3.0, name="c")))) == {"constant c"}
+    assert set(boxes(draw(leaf(3, "x")))) == {"leaf x"}
+
+
+def test_several_results_share_a_picture():
+    x = leaf(2, "x")
+    drawing = draw(x * 2, x + 1)
+    assert set(boxes(drawing)) == {"leaf x", "multiply", "add"}
+
+
+def test_infinite_and_missing_values_are_words():
+    x = leaf(0, "x")
+    with np.errstate(all="ignore"):
+        f = np.log(x)
+    assert box(draw(f), "log")["value"] == ["−∞"]
+    assert box(draw(f * np.nan), "multiply")["value"] == ["NaN"]
+
+
+NASTY = [
+    "<script>alert(1)</script>",
+    "a\"b'c",
+    "back\\slash\\n \\N \\G",
+    "two\nlines\r\nthree",
+    "👩‍🚀 rocket 🚀",
+    "x" * 500,
+    "<b>&amp;",
+    "<<table>>",
+    "nul\x00bell\x07",
+    "\ud800 lone",
+    "\u202eright to left",
+    "",
+    " ",
+    "{a|b}",
+    "%s %(x)s {0}",
+    "]]>",
+]
+
+
+@pytest.mark.parametrize("name", NASTY, ids=range(len(NASTY)))
+def test_labels_are_drawn_as_text(name):
+    x = leaf(1, name)
+    f = x * 2
+    f.name = name
+    f.backward()
+    drawing = draw(f, steps=True)
+    for svg in (drawing.svg, drawing.frames[0].svg):
+        root = ET.fromstring(svg.encode())
+        assert not [e for e in root.iter() if e.tag.rpartition("}")[2] in ("script", "foreignObject", "image", "a")]
+        assert not [k for e in root.iter() for k in e.attrib if k.lower().startswith("on") or k.endswith("href")]
+    shown = [t for (texts,) in boxes(drawing).values() for t in texts.get("name", ())]
+    assert all(len(text) <= 28 for text in shown)
+    if name == "x" * 500:
+        assert any("x" * 500 in title for title in boxes(drawing))
+    if name.startswith("<script"):
+        assert any(text.startswith("<script>") for text in shown)
+
+
+def test_nasty_labels_survive_the_dot_language(tmp_path):
+    network = sum((np.sum(Tensor(np.ones(50), requires_grad=True, name=name) * 2) for name in NASTY), 0.0)
+    assert ET.parse(draw(network).save(tmp_path / "network.svg"))
+    circuit = sum((leaf(1, name) * 2 for name in NASTY), 0.0)
+    for drawing in (network, circuit):
+        assert draw(drawing).save(tmp_path / "graph.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_picture_brings_its_own_ground_and_generic_fonts(product):
+    svg = draw(product).svg
+    assert "font-family:sans-serif" in svg
+    assert "ground" in classes(draw(product))
+    assert "http://www.w3.org/2000/svg" in svg
+    assert svg.count("http") == 1, "nothing is loaded from elsewhere"
+
+
+def test_drawing_changes_nothing():
+    x, y = leaf(2, "x"), Tensor([1.0, 2.0], requires_grad=True, name="y")
+    with autograd.record():
+        f = np.sum(x * y * x)
+        f.backward(retain_graph=True)
+    node = f._node
+    product = node.parents[0]
+    things = [f, x, x._node, x.grad, y._node, y.grad.data, node, node.saved, product, product.value, product.grad]
+    gc.collect()
+    before = [sys.getrefcount(thing) for thing in things]
+    values = (f.item(), x.grad.item(), y.grad.numpy().copy(), node.seq, node.op)
+    drawing = draw(f, steps=True, names={"x": x, "y": y, "f": f})
+    assert drawing.svg
+    assert drawing.dot
+    assert [frame.svg for frame in drawing.frames]
+    gc.collect()
+    assert [sys.getrefcount(thing) for thing in things] == before
+    assert (f.item(), x.grad.item(), node.seq, node.op) == (*values[:2], *values[3:])
+    np.testing.assert_array_equal(y.grad.numpy(), values[2])
+    f.backward()
+    assert x.grad.item() == 2 * values[1]
+
+
+def test_later_changes_do_not_reach_a_drawing():
+    y = Tensor([1.0, 2.0], requires_grad=True, name="y")
+    with autograd.record():
+        f = np.sum(y * 2)
+        f.backward()
+    drawing = draw(f)
+    y.grad.data[:] = 77
+    assert box(drawing, "leaf y")["gradient"] == ["[2 2]"]
+
+
+def test_complex_gradients_are_those_that_users_see():
+    z = Tensor(1 + 2j, requires_grad=True, name="z")
+    f = np.real(z * (3 + 1j))
+    f.backward()
+    assert box(draw(f), "leaf z")["gradient"] == ["3−1i"]
+    assert z.grad.item() == 3 - 1j
+
+
+def test_a_rule_that_fails_leaves_its_number_out():
+    def broken(g, x):
+        if float(g) == 1.0 and broken.armed:
+            raise ZeroDivisionError
+        return g * x
+
+    broken.armed = False
+    odd = autograd.operation(lambda x: x * x / 2, name="odd", x=broken)
+    x = leaf(3, "x")
+    f = odd(x)
+    f.backward()
+    broken.armed = True
+    assert "role" not in box(draw(f), "odd")
+    assert box(draw(f), "odd")["gradient"] == ["1.00"]
+
+
+def test_rules_that_read_options_are_answered_for_by_recorded_gradients():
+    scale = autograd.operation(lambda x, factor: x * factor, name="scale", x=lambda g, factor: g * factor)
+    x = leaf(3, "x")
+    f = scale(x * 1.0, 5.0)
+    f.backward()
+    assert box(draw(f), "scale")["role"] == ["local 5"]
+
+
+@pytest.mark.parametrize("wrong", [(), (3.0,), ([Tensor(1.0)],)])
+def test_only_tensors_are_drawn(wrong):
+    with pytest.raises(TypeError, match="draw"):
+        draw(*wrong)
