@@ -1,4 +1,4 @@
-"""Functions of functions: gradients, Jacobians, Hessians, and products with them; `checkpoint`.
+"""Functions of functions: gradients, Jacobians, Hessians, and products with them.
 
 They take functions of floats, arrays, tensors, and nested dicts, lists and tuples of those. Arrays in,
 arrays out: tensors come back where tensors went in, or where an outer derivative has to go on through the result.
@@ -13,19 +13,16 @@ True
 
 from __future__ import annotations
 
-import functools
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, Final
 
 import numpy as np
 
-from autograd import graph, modes, random, tree
-from autograd.graph import ONE_HOLDER, Node, clock
-from autograd.operation import Operation, identity, operation
-from autograd.recording import finish
+from autograd import graph, modes, tree
+from autograd.graph import ONE_HOLDER
+from autograd.operation import identity
 from autograd.tensor import Tensor, conjugate, wrap
 
 Function = Callable[..., Any]
@@ -489,166 +486,3 @@ def jvp(f: Function, args: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[
     for i, tangent in zip(connected, found, strict=True):
         along[i] = tangent
     return call.value(), call.as_returned(along)
-
-
-def checkpoint(f: Function, *args: Any, **kwargs: Any) -> Any:
-    """Return `f(*args, **kwargs)`, keeping nothing of what it computes: the backward pass runs it again.
-
-    That trades time for memory: of a network in n such segments, the activations of one are there at a time. Gradients
-    flow to the arguments and to whatever else `f` uses, parameters say; they can be differentiated again. The
-    shared random generator is put back for the second run, so that dropout drops the same. Other
-    effects of `f`, running averages say, happen twice.
-
-    Parameters
-    ----------
-    f : returns a tensor, or a nested structure with tensors in it.
-    args, kwargs : its arguments; tensors may be anywhere in nested dicts, lists and tuples.
-
-    Raises
-    ------
-    RuntimeError : in the backward pass: the second run returned other shapes or dtypes, or a parameter has been
-        overwritten since the first.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> x = Tensor([1.0, 2.0], requires_grad=True)
-    >>> checkpoint(lambda x: np.exp(x) * x, x).sum().backward()
-    >>> bool(np.allclose(x.grad, np.exp(x.data) * (x.data + 1)))
-    True
-    """
-    if not modes.is_grad_enabled():
-        return f(*args, **kwargs)
-    segment = Segment(f, args, kwargs)
-    returned, tracked = segment.run()
-    places = reached(tracked, segment.start)[1]
-    if not places:
-        return returned
-    segment.expect(places, tracked)
-    arrays = tuple(out._data for out in tracked)
-    several = len(arrays) > 1
-    nothing = (None,) * len(places)  # in place of their arrays, which no rule reads
-    op = checkpointed(len(arrays))
-    made = finish(op, arrays if several else arrays[0], [nothing, segment], nothing, places, 1, modes.current.get())
-    results = iter(made if several else (made,))
-    return tree.mapped(lambda x: next(results) if is_tracked(x) else x, returned)
-
-
-class Segment:
-    """What a checkpoint keeps: the function, its arguments, and the nodes outside that it depends on, its places."""
-
-    def __init__(self, f: Function, args: Any, kwargs: Any) -> None:
-        self.f = f
-        self.args, self.kwargs = tree.mapped(snapshot, (args, kwargs))
-        self.random_state = random.shared_generator().bit_generator.state
-        self.around = outer.get()
-        self.start = next(clock)
-        self.places: list[Any] = []
-        self.kinds: list[Any] = []
-
-    def run(self) -> tuple[Any, list[Tensor]]:
-        """Return what the function returns, and the tensors in it that need a gradient."""
-        args, kwargs = tree.mapped(snapshot, (self.args, self.kwargs))  # anew, since it may change them in place
-        token = outer.set(self.around)
-        try:
-            with modes.enable_grad():
-                returned = self.f(*args, **kwargs)
-        finally:
-            outer.reset(token)
-        return returned, [x for x in tree.leaves(returned) if is_tracked(x)]
-
-    def expect(self, places: list[Any], tracked: list[Tensor]) -> None:
-        """Remember what the second run has to agree with."""
-        self.places = places
-        self.kinds = [(out.shape, out.dtype) for out in tracked]
-
-    def back(self, gradients: list[Any]) -> list[Any]:
-        """Run the function again, and return the gradient of each place."""
-        for place in self.places:
-            if place.version is not None and place.version.time > self.start:
-                raise RuntimeError(
-                    f"checkpoint: a tensor of shape {place.shape} that the function reads has been overwritten in place "
-                    "since the forward pass, by an optimiser's step say: run it again before backward()"
-                )
-        stand_ins = {place: stand_in(place) for place in self.places}
-        start = next(clock)
-        with restored(self.random_state):
-            _, tracked = self.run()
-        if [(out.shape, out.dtype) for out in tracked] != self.kinds:
-            raise RuntimeError(
-                "checkpoint: run again for the backward pass, the function returned other shapes or dtypes"
-            )
-        # The pass through the second run ends at stand-ins, so that hooks of the places see the whole gradient, once.
-        for node in reached(tracked, start)[0]:
-            node.parents = tuple(stand_ins.get(parent, parent) for parent in node.parents)
-        roots = [stand_ins.get(out._node, out._node) for out in tracked]
-        found: dict[Any, Any] = dict.fromkeys(stand_ins.values())
-        create_graph = isinstance(gradients[0], Tensor)
-        graph.backward(
-            roots, gradients, create_graph=create_graph, retain_graph=create_graph, targets=found, partial=True
-        )
-        return list(found.values())
-
-
-@functools.cache
-def checkpointed(outputs: int) -> Operation:
-    """Return the operation that a checkpoint with so many results is recorded as."""
-    op: Operation = operation(
-        lambda *xs, segment: None,
-        name="checkpoint",
-        inputs=("xs",),
-        joint=lambda g, needs, segment: segment.back(g if outputs > 1 else [g]),
-        outputs=(True,) * outputs if outputs > 1 else (),
-    ).operation
-    return op
-
-
-def stand_in(place: Any) -> Node:
-    """Return a node just above `place`."""
-    node = Node()
-    node.shape, node.dtype = place.shape, place.dtype
-    node.op = identity.operation
-    node.parents = (place,)
-    node.saved = ((),)
-    node.seq = next(clock)
-    node.notes = None
-    return node
-
-
-def reached(outputs: Sequence[Tensor], start: int) -> tuple[list[Any], list[Any]]:
-    """Return the nodes below `outputs` made since `start`, and the older ones that those depend on."""
-    stack = [out._node for out in outputs]
-    seen = set(stack)
-    newer, older = [], []
-    while stack:
-        node = stack.pop()
-        if node.seq < start:
-            older.append(node)
-            continue
-        newer.append(node)
-        for parent in node.parents:
-            if parent is not None and parent not in seen:
-                seen.add(parent)
-                stack.append(parent)
-    return newer, older
-
-
-def snapshot(x: Any) -> Any:
-    """Return a tensor that stays as `x` is now, whatever is assigned to `x` later."""
-    return wrap(x._data, x._node) if isinstance(x, Tensor) else x
-
-
-def is_tracked(x: Any) -> bool:
-    return isinstance(x, Tensor) and x._node is not None
-
-
-@contextmanager
-def restored(state: Any) -> Iterator[None]:
-    """Let the shared random generator repeat what it drew from `state` on, for a while."""
-    generator = random.shared_generator().bit_generator
-    before = generator.state
-    generator.state = state
-    try:
-        yield
-    finally:
-        generator.state = before

@@ -76,14 +76,17 @@ class DetailedNode(Node):
     """A node made inside `autograd.record()`, or of a view of a leaf.
 
     `value` is its result, `grad` its gradient after a backward pass and `constants` a
-    (value, operand) for each argument that is no parent.
+    (value, operand) for each input that is no parent or a leaf, None for the others.
     """
 
     __slots__ = ("constants", "grad", "value", "version")
 
 
 class ScalarNode:
-    """One recorded operation with a 0-d result: its value, constants and gradient are always kept."""
+    """One recorded operation with a 0-d result: its value, constants and gradient are always kept.
+
+    `constants` has a (value, operand) for each input that is no parent, None for the others.
+    """
 
     __slots__ = ("constants", "grad", "notes", "op", "parents", "saved", "seq", "value")
 
@@ -173,7 +176,7 @@ def backward(
     owned: set[Any] = set()  # the places whose pending gradient is an array that was made here
     ready: list[tuple[int, Any]] = []  # a heap, newest first: when a place comes up, all that use it have been
     leaves: list[Any] = []
-    get, pop = pending.get, pending.pop
+    get, pop, ndarray = pending.get, pending.pop, np.ndarray
     for root, gradient in zip(roots, gradients, strict=True):
         if root in pending:
             pending[root] = pending[root] + gradient
@@ -199,7 +202,7 @@ def backward(
                 gradient = node.notes.arrive(gradient)
             if targets is not None and node in targets:
                 targets[node] = gradient
-                if partial:
+                if partial or leads is None or leads.isdisjoint(node.parents):
                     continue
             op = node.op
             saved = node.saved
@@ -224,10 +227,12 @@ def backward(
                 rule = rules[position]
                 sent = gradient if rule is None else rule(gradient, saved[position])
                 if sent is None:
+                    if op.joint is None:
+                        raise TypeError(f"a rule of {op.name} returned None, not a gradient")
                     continue
                 before = get(parent)
                 # Two scalars of one type agree at a glance (70 ns less than shape and dtype).
-                if sent.__class__ is not parent.value.__class__ and (
+                if (sent.__class__ is ndarray or sent.__class__ is not parent.value.__class__) and (
                     sent.shape != parent.shape or sent.dtype is not parent.dtype
                 ):
                     sent = fit(sent, parent, op)
@@ -246,13 +251,13 @@ def backward(
                         upcoming = parent
                     else:
                         heappush(ready, (-parent.seq, parent))
-                elif sent.__class__ is not np.ndarray:
+                elif sent.__class__ is not ndarray:
                     pending[parent] = before + sent
                 elif parent in owned:
                     before += sent
                 else:
                     pending[parent] = whole = before + sent
-                    if whole.__class__ is np.ndarray:  # not a scalar, which cannot be added to in place
+                    if whole.__class__ is ndarray:  # not a scalar, which cannot be added to in place
                         owned.add(parent)
             if not retain_graph:
                 node.saved = None

@@ -62,7 +62,7 @@ def unary(op: Operation) -> Callable[..., Any]:
         node.saved = keep(a, out, None)
         node.seq = next(clock)
         node.notes = None
-        result._node = node if mode is None else observed(mode, node, out, (None,))
+        result._node = node if mode is None else observed(mode, node, out, ((a, x),))
         return result
 
     return call
@@ -129,7 +129,7 @@ def binary(op: Operation) -> Callable[..., Any]:
         node.saved = saved
         node.seq = next(clock)
         node.notes = None
-        result._node = node if mode is None else observed(mode, node, out, constants)
+        result._node = node if mode is None else observed(mode, node, out, ((a, x), (b, y)))
         return result
 
     return call
@@ -247,11 +247,10 @@ def finish(
     node = make_node(op, out, tuple(parents), keep(*values, out, aux), version)
     if node.value is not None or mode is not None:
         arrays = values[op.positions[0]] if op.variadic else [values[i] for i in op.positions]
-        constants = constants_of(parents, arrays, operands)
         if node.value is not None:
-            node.constants = constants
+            node.constants = constants_of(parents, arrays, operands)
         if mode is not None:
-            node = observed(mode, node, out, constants)
+            node = observed(mode, node, out, tuple(zip(arrays, operands, strict=True)))
     return op.wrap_outputs(out, node) if op.outputs else wrap(out, node)
 
 
@@ -286,8 +285,11 @@ def make_node(op: Operation, out: Any, parents: tuple[Any, ...], saved: Any, ver
     return node
 
 
-def observed(mode: modes.Mode, node: Any, out: Any, constants: tuple[Any, ...] | None) -> Any:
-    """Return `node` with what an unusual mode asks for: the line that recorded it, its value."""
+def observed(mode: modes.Mode, node: Any, out: Any, inputs: tuple[Any, ...]) -> Any:
+    """Return `node` with what an unusual mode asks for: the line that recorded it, its value.
+
+    `inputs` has a (value, operand) for each: those of constants and leaves are kept, which no node has.
+    """
     if mode.anomaly:
         node.notes = Notes()
         node.notes.line = anomaly.user_line()
@@ -298,7 +300,9 @@ def observed(mode: modes.Mode, node: Any, out: Any, constants: tuple[Any, ...] |
         setattr(detailed, name, getattr(node, name))
     detailed.version = node.version
     detailed.value = out
-    detailed.constants = constants
+    detailed.constants = tuple(
+        [pair if p is None or p.op is None else None for p, pair in zip(node.parents, inputs, strict=True)]
+    )
     detailed.grad = None
     return detailed
 

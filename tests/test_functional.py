@@ -1,4 +1,4 @@
-"""Functions of functions, `gradients` and `checkpoint`."""
+"""Functions of functions, and `gradients`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import pytest
 import autograd
 from autograd import Tensor, no_grad
 from autograd.functional import (
-    checkpoint,
     elementwise_grad,
     grad,
     gradients,
@@ -306,6 +305,33 @@ class TestGrad:
             grad(wave)(x=2.0)
 
 
+def test_what_a_call_recorded_is_freed_without_the_collector():
+    made = []
+
+    def f(x):
+        hidden = np.exp(x)
+        made.append(weakref.ref(hidden.data))
+        return (hidden * hidden).sum()
+
+    x = np.ones(3)
+    gc.disable()
+    try:
+        for run in (
+            grad(f),
+            jacobian(f),
+            hessian(f),
+            lambda x: hvp(f)(x, x),
+            lambda x: jvp(f, (x,), (x,)),
+            grad(lambda x: grad(f)(x).sum()),
+        ):
+            run(x)
+        pulled = vjp(f, x)[1](1.0)
+        assert pulled.shape == (3,)
+        assert [array() for array in made] == [None] * len(made)
+    finally:
+        gc.enable()
+
+
 class TestNesting:
     def test_the_inner_argument_is_the_outer_one(self):
         assert grad(lambda x: x * grad(lambda y: x * y**2)(x))(3.0) == pytest.approx(54.0)
@@ -397,35 +423,6 @@ class TestJacobianAndHessian:
         close(vjp(lambda x: layer(W, x), X)[1](u), u @ j)
         close(hvp(energy, 1)(W, X, v), hessian(energy, 1)(W, X) @ v)
 
-    def test_agreement_with_pytorch(self):
-        torch = pytest.importorskip("torch")
-        functional = torch.autograd.functional
-        tensors = (torch.tensor(W), torch.tensor(X))
-        vectors = (normal(4, 3, seed=4), normal(3, seed=5))
-        u = normal(4, seed=6)
-
-        def their_layer(w, x):
-            return torch.tanh(w @ x)
-
-        def their_energy(w, x):
-            return (torch.tanh(w @ x) ** 2).sum() * x[0]
-
-        for ours, theirs in zip(jacobian(layer, (0, 1))(W, X), functional.jacobian(their_layer, tensors), strict=True):
-            close(ours, theirs.numpy())
-        for row, their_row in zip(
-            hessian(energy, (0, 1))(W, X), functional.hessian(their_energy, tensors), strict=True
-        ):
-            for ours, theirs in zip(row, their_row, strict=True):
-                close(ours, theirs.numpy())
-        their_vectors = tuple(torch.tensor(v) for v in vectors)
-        _, expected = functional.hvp(their_energy, tensors, their_vectors)
-        for ours, theirs in zip(hvp(energy, (0, 1))(W, X, vectors), expected, strict=True):
-            close(ours, theirs.numpy())
-        close(jvp(layer, (W, X), vectors)[1], functional.jvp(their_layer, tensors, their_vectors)[1].numpy())
-        pulled = torch.func.vjp(their_layer, *tensors)[1](torch.tensor(u))
-        for ours, theirs in zip(vjp(layer, W, X)[1](u), pulled, strict=True):
-            close(ours, theirs.numpy())
-
     def test_vjp_pulls_any_number_of_times(self):
         value, pull = vjp(lambda x, y: {"product": x * y, "sum": x + y}, 2.0, 3.0)
         assert value == {"product": 6.0, "sum": 5.0}
@@ -457,143 +454,3 @@ class TestJacobianAndHessian:
             hvp(wave)()
         with pytest.raises(TypeError, match="returned complex numbers"):
             jacobian(lambda x: x * 1j)(X)
-
-
-class TestCheckpoint:
-    def setup_method(self):
-        self.w = leaf(normal(3, 3), name="w")
-        self.x = leaf(normal(2, 3, seed=1))
-        self.runs = 0
-
-    def segment(self, x):
-        self.runs += 1
-        return np.tanh(x @ self.w)
-
-    def both(self, f, create_graph=False):
-        inputs = [self.w, self.x]
-        kept = gradients(f(lambda g, *args: g(*args)), inputs, create_graph=create_graph)
-        recomputed = gradients(f(checkpoint), inputs, create_graph=create_graph)
-        for ours, theirs in zip(recomputed, kept, strict=True):
-            close(ours.numpy(), theirs.numpy())
-        return kept, recomputed
-
-    def test_the_same_gradients_also_of_parameters_that_are_no_arguments(self):
-        self.both(lambda run: (run(self.segment, self.x @ self.w) ** 2).sum())
-        assert self.runs == 3
-        out = checkpoint(self.segment, self.x).sum()
-        out.backward()
-        expected = gradients(self.segment(self.x).sum(), [self.w, self.x])
-        close(self.w.grad.numpy(), expected[0].numpy())
-        close(self.x.grad.numpy(), expected[1].numpy())
-
-    def test_several_results_in_a_structure(self):
-        def several(x):
-            return {"a": self.segment(x), "rest": [(x * x).sum(), 5, Tensor(1.0)]}
-
-        def loss(run):
-            found = run(several, self.x)
-            assert found["rest"][1] == 5
-            assert not found["rest"][2].requires_grad
-            return (found["a"] ** 2).sum() * found["rest"][0]
-
-        self.both(loss)
-        assert gradients(checkpoint(several, self.x)["rest"][0], self.x).shape == (2, 3)
-
-    def test_nested(self):
-        self.both(lambda run: run(lambda y: run(self.segment, y * 2) * y, self.x @ self.w).sum())
-
-    def test_higher_derivatives(self):
-        def loss(run):
-            return (run(lambda y: run(self.segment, y @ self.w) * y, self.x @ self.w) ** 2).sum()
-
-        kept, recomputed = self.both(loss, create_graph=True)
-        second = [gradients(sum((g**2).sum() for g in found), [self.w, self.x]) for found in (kept, recomputed)]
-        for ours, theirs in zip(*second, strict=True):
-            close(ours.numpy(), theirs.numpy())
-
-    def test_inside_grad(self):
-        def f(x):
-            return checkpoint(lambda y: np.sin(y) * x, x * x).sum()
-
-        assert grad(grad(f))(1.3) == pytest.approx(grad(grad(lambda x: np.sin(x * x) * x))(1.3))
-
-    def test_nothing_is_kept_between(self):
-        kept = []
-
-        def segment(x):
-            hidden = np.exp(x)
-            kept.append(weakref.ref(hidden.data))
-            return hidden * hidden
-
-        gc.disable()
-        try:
-            out = checkpoint(segment, self.x)
-            assert kept[0]() is None
-            out.sum().backward()
-            assert len(kept) == 2
-            assert kept[1]() is None
-            data = weakref.ref(out.data)
-            del out
-            assert data() is None
-        finally:
-            gc.enable()
-
-    def test_the_second_run_draws_the_same_random_numbers_and_leaves_the_generator_alone(self):
-        autograd.manual_seed(3)
-        out = checkpoint(lambda x: x * autograd.rand(2, 3), self.x)
-        following = [autograd.rand().item() for _ in range(2)]
-        autograd.manual_seed(3)
-        again = checkpoint(lambda x: x * autograd.rand(2, 3), self.x)
-        assert autograd.rand().item() == following[0]
-        again.sum().backward()
-        assert autograd.rand().item() == following[1]
-        close(self.x.grad.numpy(), out.numpy() / self.x.data)
-
-    def test_hooks_see_the_whole_gradient_once(self):
-        seen = []
-        self.w.register_hook(lambda g: seen.append(g.numpy().copy()))
-        out = checkpoint(self.segment, self.x) + self.x @ self.w
-        out.sum().backward()
-        assert len(seen) == 1
-        close(seen[0], self.w.grad.numpy())
-
-    def test_arguments_assigned_to_later(self):
-        y = self.x * 1.0
-        out = checkpoint(self.segment, y)
-        y += 100.0
-        expected = gradients(self.segment(self.x).sum(), self.x)
-        close(gradients(out.sum(), self.x).numpy(), expected.numpy())
-
-    def test_a_second_pass_needs_retain_graph(self):
-        out = checkpoint(self.segment, self.x).sum()
-        first = gradients(out, self.x, retain_graph=True)
-        close(gradients(out, self.x).numpy(), first.numpy())
-        with pytest.raises(RuntimeError, match="a second time"):
-            gradients(out, self.x)
-
-    def test_without_gradients_it_is_a_call(self):
-        with no_grad():
-            assert not checkpoint(self.segment, self.x).requires_grad
-        assert not checkpoint(lambda x: x * 2, Tensor(1.0)).requires_grad
-        assert checkpoint(lambda: "text") == "text"
-
-    def test_single_precision(self):
-        x = leaf(np.ones(3, np.float32))
-        out = checkpoint(lambda x: x * x, x)
-        assert gradients(out, x, np.ones(3)).dtype == np.float32
-
-    def test_a_stale_parameter_is_refused(self):
-        out = checkpoint(self.segment, self.x).sum()
-        with no_grad():
-            self.w.data -= 0.1
-        with pytest.raises(RuntimeError, match="overwritten in place since the forward pass"):
-            out.backward()
-
-    def test_another_result_at_the_second_run_is_refused(self):
-        def fickle(x):
-            self.runs += 1
-            return x[: self.runs]
-
-        out = checkpoint(fickle, self.x)
-        with pytest.raises(RuntimeError, match="returned other shapes"):
-            out.sum().backward()

@@ -11,11 +11,12 @@ import numpy as np
 from autograd.draw import signs
 from autograd.draw.scene import Box, Scene, Wire
 from autograd.draw.stage import Stage
-from autograd.draw.svg import flow, line, pt, text
+from autograd.draw.svg import line, pt, text
 from autograd.draw.text import FEW, Numbers, constant_text, escape, shape_text, shorten, width
-from autograd.draw.trace import Vertex
+from autograd.draw.trace import Link, Vertex
 
 GATE: Final = 34.0  # its diameter
+PITCH: Final = 20.0  # from one wire that comes in to the next
 MOST_TERMS: Final = 4
 PLAIN: Final = 'BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"'
 
@@ -38,6 +39,7 @@ class Stub(Box):
     terms: str = ""
     forks: bool = False
     known: int | None = None
+    strong: bool = False  # the one wire that starts here is a strong one
     ends: bool = False  # nothing follows: an output
 
     def stub_width(self) -> float:
@@ -45,11 +47,11 @@ class Stub(Box):
         below = width(self.gradient, 13) * 1.05
         return max(above, below, width(self.terms, 11), 30.0) + 14 + (12 if self.forks or self.ends else 0)
 
-    def stub(self, stage: Stage, x: float, wide: float) -> str:
-        y = self.height / 2
-        end = x + wide
-        middle = (x + end - (12 if self.forks or self.ends else 0)) / 2
-        parts = [line((x, y), (end - (6 if self.ends else 0), y))]
+    def stub(self, stage: Stage, x: float, texts: float) -> str:
+        """Return the piece of wire from `x` to the right edge; what is written on it starts at `texts`."""
+        y, end = self.height / 2, self.width
+        middle = (texts + end - (12 if self.forks or self.ends else 0)) / 2
+        parts = [line((x, y), (end - (6 if self.ends else 0), y), kind="wire strong" if self.strong else "wire")]
         name = f'<tspan class="name">{escape(self.name)}</tspan> ' if self.name else ""
         if name or self.value:
             parts.append(
@@ -70,16 +72,17 @@ class Stub(Box):
             )
         return "".join(parts)
 
-    def table(self, cells: list[tuple[float, str]], ports: list[str], lead: float = 0.0) -> str:
-        """Return the same as an HTML-like label of Graphviz: `ports` on the left, `cells` and their widths, the wire.
+    def table(self, cells: list[tuple[float, str]], lead: float = 0.0) -> str:
+        """Return the same as an HTML-like label of Graphviz: ports on the left, `cells` and their widths, the wire.
 
-        Every size is fixed, so that wires meet the picture above exactly where its ports are.
+        Every size is fixed, so that wires come to lie where they meet the picture above.
         """
         name = f"<I>{escape(self.name)}</I> " if self.name else ""
         above = f'{name}<FONT COLOR="#116329">{escape(self.value) or " "}</FONT>'
         below = f'<FONT COLOR="#a40e26">{escape(self.gradient) or " "}</FONT>'
         below += f'<BR/><FONT COLOR="#a40e26" POINT-SIZE="9">{escape(self.terms)}</FONT>' if self.terms else ""
-        rows = max(len(ports), 1)
+        ordered = self.ports if self.ports > 1 and not self.free else 0
+        rows = ordered + 2 if ordered else 1
         rest = self.width - lead - sum(wide for wide, _ in cells)
         half = f'FIXEDSIZE="TRUE" WIDTH="{rest:.0f}" HEIGHT="{self.height // 2:.0f}"'
         wire = (
@@ -88,16 +91,12 @@ class Stub(Box):
         )
         row = "".join(self.cell(wide, self.height, content, rows) for wide, content in cells)
         row += self.cell(rest, self.height, wire, rows, "out")
-        first, *others = [
-            self.cell(
-                lead,
-                self.height / rows,
-                f'<FONT COLOR="#a40e26" POINT-SIZE="9">{escape(port) or " "}</FONT>',
-                1,
-                f"in{i}",
-            )
-            for i, port in enumerate(ports)
-        ] or [""]
+        first, others = "", []
+        if ordered:
+            space = self.cell(lead, (self.height - PITCH * ordered) / 2, " ", 1)
+            first, others = space, [*(self.cell(lead, PITCH, " ", 1, f"in{i}") for i in range(ordered)), space]
+        elif self.ports:
+            first = self.cell(lead, self.height, " ", 1, "in")
         return f"<<TABLE {PLAIN}><TR>{first}{row}</TR>{''.join(f'<TR>{other}</TR>' for other in others)}</TABLE>>"
 
     @staticmethod
@@ -115,60 +114,49 @@ class Gate(Stub):
     role: str = ""
     visit: int | None = None
     labels: list[str] = field(default_factory=list)  # gradients sent to operands that others use too
-    strong: list[bool] = field(default_factory=list)
     lead: float = 0.0
     column: float = 0.0
     gate_width: float = 0.0
+    gate_height: float = GATE
 
     def measure(self) -> None:
         """Fix sizes once everything that is to be written is known."""
         wide = width(self.sign, 15) * 1.08
         self.gate_width = GATE if wide <= GATE - 8 else wide + 18
         self.column = math.ceil(max(self.gate_width, width(self.role, 10) + 4))
-        many = len(self.labels) > 1
-        self.lead = max((width(label, 11) + 10 for label in self.labels if label), default=0.0)
-        self.lead = math.ceil(max(self.lead, 10.0 if many else 2.0))
         self.ports = len(self.labels)
+        self.lead = max((width(label, 11) + 10 for label in self.labels if label), default=0.0)
+        self.lead = math.ceil(max(self.lead, 10.0 if self.ports > 1 else 2.0))
         self.width = math.ceil(self.lead + self.column + self.stub_width())
-        pitch = 34 if any(self.labels) and many else 22
-        high = max(72, pitch * self.ports)
-        self.height = high + -high % (2 * max(self.ports, 1))
+        self.gate_height = max(GATE, PITCH * (self.ports - 1) + 14)
+        self.height = max(72.0, self.gate_height + 38)
+
+    def inlet(self, port: int) -> tuple[float, float]:
+        off = PITCH * (port - (self.ports - 1) / 2)
+        into_corner = max(0.0, abs(off) - (self.gate_height - GATE) / 2)
+        left = self.lead + (self.column - self.gate_width) / 2
+        return left + GATE / 2 - math.sqrt((GATE / 2) ** 2 - into_corner**2), self.height / 2 + off
+
+    def level_from(self) -> float:
+        return 0.0 if any(self.labels) else self.lead
 
     def svg(self, stage: Stage) -> str:
         y, cx = self.height / 2, self.lead + self.column / 2
-        parts = []
-        for i, label in enumerate(self.labels):
-            at = self.height * (i + 0.5) / self.ports
-            points = ((0.0, at), (self.lead, at), (cx, y)) if at != y else ((0.0, y), (cx, y))
-            parts.append(line(*points, kind="wire strong" if self.strong[i] else "wire"))
-            parts.append(stage.during(self.visit, flow("M" + "L".join(f"{pt(a)} {pt(b)}" for a, b in points))))
-            if label:
-                parts.append(stage.since(self.visit, text(1, at + 13, label, "terms")))
-        half = self.gate_width / 2
-        parts.append(
-            self.stub(stage, cx + half, self.width - cx - half)
-            if self.column == self.gate_width
-            else self.wide(stage, cx)
-        )
-        place = f'x="{pt(cx - half)}" y="{pt(y - GATE / 2)}" width="{pt(2 * half)}" height="{GATE:g}" rx="{GATE / 2:g}"'
+        half, high = self.gate_width / 2, self.gate_height
+        parts = [self.stub(stage, cx, self.lead + self.column)]
+        place = f'x="{pt(cx - half)}" y="{pt(y - high / 2)}" width="{pt(2 * half)}" height="{pt(high)}" rx="{GATE / 2:g}"'
         parts.append(f'<rect class="gate {self.kind}" {place}/>')
         parts.append(stage.during(self.visit, f'<rect class="glow" {place}/>'))
         parts.append(text(cx, y + 5, self.sign, "sign"))
         if self.role:
-            parts.append(text(cx, y + GATE / 2 + 12, self.role, "role"))
+            parts.append(text(cx, y + high / 2 + 12, self.role, "role"))
         return "".join(parts)
-
-    def wide(self, stage: Stage, cx: float) -> str:
-        """Return the piece of wire where the role is wider than the gate: the texts on it start beyond the role."""
-        start = self.lead + self.column
-        bridge = line((cx, self.height / 2), (start, self.height / 2))
-        return bridge + self.stub(stage, start, self.width - start)
 
     def label(self) -> str:
         role = f'<BR/><FONT POINT-SIZE="8">{escape(self.role)}</FONT>' if self.role else ""
-        size = f'BORDER="1" STYLE="ROUNDED" FIXEDSIZE="TRUE" WIDTH="{self.column:.0f}" HEIGHT="36"'
+        size = f'BORDER="1" STYLE="ROUNDED" FIXEDSIZE="TRUE" WIDTH="{self.column:.0f}" HEIGHT="{self.gate_height + 2:.0f}"'
         gate = f"<TABLE {PLAIN}><TR><TD {size}><B>{escape(self.sign)}</B>{role}</TD></TR></TABLE>"
-        return self.table([(self.column, gate)], self.labels, self.lead)
+        return self.table([(self.column, gate)], self.lead)
 
 
 @dataclass(slots=True)
@@ -191,14 +179,14 @@ class Source(Stub):
             plate = box + text(wide / 2, y + 4.8, self.plate, "name middle")
         else:
             plate = f'<circle class="{self.kind}" cx="5" cy="{pt(y)}" r="4.5"/>'
-        return self.stub(stage, wide, self.width - wide) + plate
+        return self.stub(stage, wide, wide) + plate
 
     def label(self) -> str:
         style = ' STYLE="DASHED"' if self.kind == "constant" else ""
         wide = round(self.plate_width())
         size = f'BORDER="1"{style} FIXEDSIZE="TRUE" WIDTH="{wide}" HEIGHT="26"'
         plate = f"<TABLE {PLAIN}><TR><TD {size}><I>{escape(self.plate) or ' '}</I></TD></TR></TABLE>"
-        return self.table([(wide, plate)], [])
+        return self.table([(wide, plate)])
 
 
 def sign_of(vertex: Vertex) -> str:
@@ -220,6 +208,12 @@ def role_of(vertex: Vertex, numbers: Numbers) -> tuple[str, str]:
     if any(local is None for local in known) or not known:
         return "", ""
     return "local " + ", ".join(numbers(local) for local in known), ""
+
+
+def wins(user: Vertex, link: Link) -> bool:
+    """Whether a gate that routes sends its gradient this way."""
+    wires = len(user.links)
+    return wires > 1 and signs.role(user.op, wires) == signs.ROUTES and bool(link.wins)
 
 
 def terms_of(vertex: Vertex, numbers: Numbers) -> str:
@@ -272,6 +266,7 @@ def scene(vertices: list[Vertex]) -> Scene:
             "terms": terms_of(v, numbers) if branch and v.kind != "constant" else "",
             "forks": branch and v.kind != "constant",
             "known": v.known,
+            "strong": len(v.uses) == 1 and wins(*v.uses[0]),
             "ends": v.root and not v.uses,
             "title": details(v),
         }
@@ -285,16 +280,16 @@ def scene(vertices: list[Vertex]) -> Scene:
             continue
         role, kind = role_of(v, numbers)
         gate = Gate(kind=kind, name=name, sign=shorten(sign_of(v), 20), role=role, visit=v.visit, **common)
-        routed = kind == signs.ROUTES and len(v.links) > 1
+        gate.free = v.op in signs.COMMUTES
         for link in v.links:
             forked = len(link.source.uses) > 1 and link.source.kind != "constant" and link.sent is not None
             gate.labels.append(numbers(link.sent) if forked else "")
-            gate.strong.append(bool(routed and link.wins))
         gate.measure()
         boxes.append(gate)
         for port, link in enumerate(v.links):
             visit = v.visit if link.source.kind != "constant" else None
-            wires.append(Wire(keys[id(link.source)], gate.key, port, strong=gate.strong[port], visit=visit))
+            look: dict[str, Any] = {"strong": wins(v, link), "label": gate.labels[port], "visit": visit}
+            wires.append(Wire(keys[id(link.source)], gate.key, port, **look))
     legend = [("value", "value above the wire")]
     if any(v.grad is not None for v in vertices):
         legend.append(("gradient", "gradient below"))

@@ -16,6 +16,7 @@ class Box:
     width: float = 0.0
     height: float = 0.0
     ports: int = 0  # places on its left where wires end; 0 if they may end anywhere
+    free: bool = False  # whether wires may change places there: the layout then chooses
     kind: str = ""
     title: list[str] = field(default_factory=list)  # lines of its tooltip, in full
     frame: str | None = None
@@ -27,6 +28,14 @@ class Box:
     def label(self) -> str:
         """Return its label in the DOT language: what `dot` draws in PNG and PDF."""
         raise NotImplementedError
+
+    def inlet(self, port: int) -> tuple[float, float]:
+        """Return where on its outline the wire to `port` ends, seen from the top left corner."""
+        return 0.0, self.height / 2
+
+    def level_from(self) -> float:
+        """Return from where on, seen from its left, wires run level, since something is written beside them."""
+        return 0.0
 
     def attributes(self) -> dict[str, str]:
         """Return what else the DOT language is told about it."""
@@ -47,6 +56,8 @@ class Wire:
     strong: bool = False
     faint: bool = False
     note: str = ""  # written beside it
+    label: str = ""  # written below its end: the gradient that is sent back along it
+    via: str | None = None  # the frame in which it is led
     visit: int | None = None  # the step that sends a gradient back along it
 
 

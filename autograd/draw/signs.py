@@ -40,6 +40,7 @@ ROLES: Final = {
     **dict.fromkeys(("multiply", "matmul", "dot", "inner", "vdot"), SWITCHES),
 }
 COLLECTS: Final = frozenset(("sum", "max", "min", "amax", "amin", "relu", "clip", "where", "concatenate", "stack"))
+COMMUTES: Final = frozenset(("add", "multiply", "maximum", "minimum", "fmax", "fmin"))
 SUPERSCRIPTS: Final = str.maketrans("0123456789−.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
 
 
