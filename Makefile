@@ -11,7 +11,7 @@ WORKERS := 2
 TEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=agg $(RUN) pytest -n $(WORKERS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow bench notebooks format clean
+.PHONY: help demo test oracle slow bench notebooks format clean
 .DELETE_ON_ERROR:
 export PYTHON PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -25,10 +25,13 @@ test: $(VENV)/.test ## linters, type checks, and every test but the slow ones
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
-	$(TEST) $(ARGS)
+	$(TEST) --ignore=tests/oracle $(ARGS)
+
+oracle: $(VENV)/.test $(VENV)/.bench ## the same numbers as PyTorch, side by side
+	$(TEST) tests/oracle $(ARGS)
 
 slow: $(VENV)/.test ## the slow tests
-	$(TEST) -m slow $(ARGS)
+	$(TEST) --ignore=tests/oracle -m slow $(ARGS)
 
 bench: $(VENV)/.bench $(VENV)/hips/.made ## time and memory beside PyTorch, micrograd, MyGrad and HIPS autograd
 	@$(RUN) benchmarks $(ARGS)

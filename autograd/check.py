@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autograd import modes
 from autograd.functional import gradients
 from autograd.tensor import Tensor, wrap
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Real = NDArray[np.float64]
+
 Directions = int | Literal["all", "random"] | None
-Real = NDArray[np.float64]
 WHOLE: Final = 200  # real numbers in and out up to which `directions=None` compares the whole Jacobian
 RANDOM: Final = 3  # directions otherwise
 SINGLE_STEP: Final = 1e-4  # the smallest that numbers of single precision allow

@@ -33,8 +33,12 @@ ACCUMULATE: Final = {"add": "cumsum", "multiply": "cumprod"}
 RENAMED: Final = {"a_min": "min", "a_max": "max"}
 
 
+@functools.cache
 def by_numpy_name() -> dict[Any, Callable[..., Any]]:
-    """Return our function for each of NumPy's that has the name of one in the table."""
+    """Return our function for each of NumPy's that has the name of one in the table.
+
+    Found at first use, since to look into `np.fft` is to import it.
+    """
     served = {**ops.TABLE, **ops.COMPOSED}
     found: dict[Any, Callable[..., Any]] = {}
     for module in (np.linalg, np.fft, np):
@@ -120,12 +124,12 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
         return run_plain(function, name, inputs, kwargs, loses=False)
     ours = None
     if method == "__call__":
-        ours = FUNCTIONS.get(ufunc)
-    elif method == "outer" and ufunc in FUNCTIONS:
+        ours = by_numpy_name().get(ufunc)
+    elif method == "outer" and ufunc in by_numpy_name():
         x, y = inputs
         y_ndim = len(np.shape(plain(y)))
         inputs = (x[(..., *(None,) * y_ndim)] if isinstance(x, Tensor) else np.asarray(x)[(..., *(None,) * y_ndim)], y)
-        ours = FUNCTIONS[ufunc]
+        ours = by_numpy_name()[ufunc]
     elif method in ("reduce", "accumulate"):
         ours = ops.TABLE.get((REDUCE if method == "reduce" else ACCUMULATE).get(ufunc.__name__, ""))
         kwargs = {"axis": 0, **kwargs}
@@ -143,7 +147,7 @@ def call_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
     """Serve any other NumPy function on tensors."""
     name = f"np.{function.__name__}"
     plain_result = function in PLAIN or (function is np.where and len(args) == 1)
-    ours = None if plain_result else FUNCTIONS.get(function)
+    ours = None if plain_result else by_numpy_name().get(function)
     if ours is None:
         return run_plain(function, name, args, kwargs, loses=not plain_result)
     translate = translations(function, ours)
@@ -188,6 +192,3 @@ def translations(
         elif position < len(mine) and mine[position] not in theirs.parameters:
             names[parameter] = mine[position]
     return theirs, names
-
-
-FUNCTIONS: Final = by_numpy_name()

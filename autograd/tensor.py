@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import html
+import operator
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -118,13 +118,16 @@ def references_of_slot() -> int:
     return sys.getrefcount(tensor._data)
 
 
+def held_alone(tensor: Tensor) -> bool:
+    """Whether nothing but the tensor can see its array: no view, no other tensor, no rule that will read it."""
+    if sys.getrefcount(tensor._data) > HELD_BY_SLOT or not isinstance(tensor._data, np.ndarray):
+        return False
+    return tensor._data.base is None and tensor._data.flags.writeable
+
+
 def writable(tensor: Tensor) -> NDArray[Any]:
     """Return the tensor's array if nothing else can see it, else a copy: what a rule reads is never overwritten."""
-    if sys.getrefcount(tensor._data) > HELD_BY_SLOT or not isinstance(tensor._data, np.ndarray):
-        return np.array(tensor._data)
-    if tensor._data.base is not None or not tensor._data.flags.writeable:
-        return np.array(tensor._data)
-    return tensor._data
+    return tensor._data if held_alone(tensor) else np.array(tensor._data)
 
 
 def numeric(data: Any, dtype: DTypeLike | None, copy: bool) -> Any:
@@ -504,6 +507,8 @@ class Tensor:
         return draw(self, **options)
 
     def _repr_html_(self) -> str:
+        import html  # imported late, since few need it: 2 ms
+
         return f"<pre>{html.escape(repr(self))}</pre>"
 
     def __format__(self, spec: str) -> str:
@@ -610,25 +615,36 @@ class Tensor:
         return ops.absolute(self)
 
     def __iadd__(self: Self, other: Any) -> Self:
-        return self._rebind(ops.add(self, other), "+=")
+        return self._in_place(ops.add, operator.iadd, other, "+=")
 
     def __isub__(self: Self, other: Any) -> Self:
-        return self._rebind(ops.subtract(self, other), "-=")
+        return self._in_place(ops.subtract, operator.isub, other, "-=")
 
     def __imul__(self: Self, other: Any) -> Self:
-        return self._rebind(ops.multiply(self, other), "*=")
+        return self._in_place(ops.multiply, operator.imul, other, "*=")
 
     def __itruediv__(self: Self, other: Any) -> Self:
-        return self._rebind(ops.divide(self, other), "/=")
+        return self._in_place(ops.divide, operator.itruediv, other, "/=")
 
     def __ipow__(self: Self, other: Any) -> Self:
-        return self._rebind(ops.power(self, other), "**=")
+        return self._in_place(ops.power, operator.ipow, other, "**=")
 
     def __imatmul__(self: Self, other: Any) -> Self:
-        return self._rebind(ops.matmul(self, other), "@=")
+        return self._in_place(ops.matmul, operator.imatmul, other, "@=")
 
     def __imod__(self: Self, other: Any) -> Self:
-        return self._rebind(ops.remainder(self, other), "%=")
+        return self._in_place(ops.remainder, operator.imod, other, "%=")
+
+    def _in_place(self: Self, operate: Callable[..., Any], overwrite: Callable[..., Any], other: Any, how: str) -> Self:
+        """Become what `operate` makes of it; its array is overwritten where nothing is recorded or sees that."""
+        recorded = modes.is_grad_enabled() and (self.requires_grad or getattr(other, "requires_grad", False))
+        if not recorded and held_alone(self):
+            try:
+                overwrite(self._data, plain(other))
+                return self
+            except (TypeError, ValueError):
+                pass  # said below, with the names of what was given
+        return self._rebind(operate(self, other), how)
 
     def _rebind(self: Self, result: Tensor, how: str) -> Self:
         """Become `result`, as the in-place operators do: other tensors and views keep their values."""

@@ -388,6 +388,22 @@ class TestInPlace:
         assert view.tolist() == [0.0, 1.0, 2.0]
         assert t.data.__array_interface__["data"] != where
 
+    def test_a_step_under_no_grad_overwrites_what_nothing_else_sees(self):
+        w = leaf(np.ones(1000))
+        (w * w).sum().backward()
+        where = w.data.__array_interface__["data"]
+        with no_grad():
+            w -= 0.5 * w.grad
+        assert w.data.__array_interface__["data"] == where
+        assert w.tolist() == [0.0] * 1000
+        y = (w * w).sum()  # its graph reads the array
+        with no_grad():
+            w += 1.0
+        assert w.data.__array_interface__["data"] != where
+        w.zero_grad()
+        y.backward()
+        assert w.grad.tolist() == [0.0] * 1000
+
     def test_data_changed_in_place_fools_as_documented_but_not_silently_through_the_setter(self):
         x = leaf(np.ones(2))
         x.data = np.zeros(2)
