@@ -73,8 +73,8 @@ def test_value_lies_above_the_wire_and_gradient_below(product):
     for group in root.iter(f"{SVG}g"):
         if "box" not in group.get("class", "").split():
             continue
-        wire = next(e for e in group.iter(f"{SVG}path") if e.get("class") == "wire" and e.get("d").count("L") == 1)
-        at = float(wire.get("d")[1:].split("L")[0].split()[1])
+        body = next(e for e in group.iter(f"{SVG}rect") if e.get("class").split()[0] in ("leaf", "gate"))
+        at = float(body.get("y")) + float(body.get("height")) / 2  # where wires leave: see test_draw_places.py
         above = next(t for t in group.iter(f"{SVG}text") if t.find(f"{SVG}tspan[@class='value']") is not None)
         below = next(t for t in group.iter(f"{SVG}text") if "gradient" in t.get("class"))
         assert float(above.get("y")) < at < float(below.get("y"))

@@ -1,3 +1,4 @@
+import re
 import time
 from xml.etree import ElementTree as ET
 
@@ -33,6 +34,13 @@ def texts(drawing):
 def titled(drawing, title):
     (found,) = [(kind, lines) for kind, lines in cards(drawing) if lines[0] == title]
     return found
+
+
+def wires(drawing):
+    """Return the points of each wire of the picture."""
+    body = ET.fromstring(drawing.svg).find(f"{SVG}g")
+    paths = [p.get("d") for p in body.findall(f"{SVG}path") if p.get("class").startswith("wire")]
+    return [[tuple(map(float, pair)) for pair in re.findall(r"(-?[\d.]+) (-?[\d.]+)", path)] for path in paths]
 
 
 def edges(drawing):
@@ -165,8 +173,24 @@ def test_repeated_blocks_are_folded_and_shortcuts_stay():
     drawing = draw(Net(12)(DATA), collapse="module")
     assert "×12" in texts(drawing)
     assert [kind for kind, _ in cards(drawing)].count("module") == 5
-    # input → stem → up → relu → down → add → head → output, and stem → add past the block
-    assert edges(drawing) == 8
+    # input → stem → up → relu → down → add → head → output, and stem → add past the block: through a point in its frame
+    assert edges(drawing) == 7 + 2
+    assert len(wires(drawing)) == 8
+
+
+def test_shortcuts_run_inside_the_frame_of_their_block():
+    drawing = draw(Net(12)(DATA), collapse="module")
+    root = ET.fromstring(drawing.svg)
+    frames = [e for e in root.iter(f"{SVG}rect") if e.get("class") == "frame"]
+    block = min(frames, key=lambda e: float(e.get("height")))
+    left, top, wide, high = (float(block.get(name)) for name in ("x", "y", "width", "height"))
+    (shortcut,) = [points for points in wires(drawing) if len(points) > 8]
+    assert shortcut[0][1] < top < shortcut[-1][1] < top + high
+    for x, y in shortcut:
+        assert y < top or left + 4 < x < left + wide - 4
+    badge = next(e for e in root.iter(f"{SVG}rect") if e.get("class") == "badge")
+    x0, y0, w, h = (float(badge.get(name)) for name in ("x", "y", "width", "height"))
+    assert not [1 for x, y in shortcut if x0 < x < x0 + w and y0 < y < y0 + h]
 
 
 def test_alternating_modules_fold_as_one_group():

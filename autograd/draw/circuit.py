@@ -39,7 +39,6 @@ class Stub(Box):
     terms: str = ""
     forks: bool = False
     known: int | None = None
-    strong: bool = False  # the one wire that starts here is a strong one
     ends: bool = False  # nothing follows: an output
 
     def stub_width(self) -> float:
@@ -47,11 +46,20 @@ class Stub(Box):
         below = width(self.gradient, 13) * 1.05
         return max(above, below, width(self.terms, 11), 30.0) + 14 + (12 if self.forks or self.ends else 0)
 
-    def stub(self, stage: Stage, x: float, texts: float) -> str:
-        """Return the piece of wire from `x` to the right edge; what is written on it starts at `texts`."""
+    def body_end(self) -> float:
+        """Return where its piece of wire starts."""
+        raise NotImplementedError
+
+    def outlet(self) -> tuple[float, float]:
+        return self.width - 8 if self.forks else self.body_end(), self.height / 2
+
+    def stub(self, stage: Stage, texts: float) -> str:
+        """Return what is on the wire, texts from `texts` on; and the wire, unless it is part of one to a gate."""
         y, end = self.height / 2, self.width
         middle = (texts + end - (12 if self.forks or self.ends else 0)) / 2
-        parts = [line((x, y), (end - (6 if self.ends else 0), y), kind="wire strong" if self.strong else "wire")]
+        parts = []
+        if self.forks or self.ends:
+            parts.append(line((self.body_end(), y), (end - (8 if self.forks else 6), y)))
         name = f'<tspan class="name">{escape(self.name)}</tspan> ' if self.name else ""
         if name or self.value:
             parts.append(
@@ -84,20 +92,26 @@ class Stub(Box):
         ordered = self.ports if self.ports > 1 and not self.free else 0
         rows = ordered + 2 if ordered else 1
         rest = self.width - lead - sum(wide for wide, _ in cells)
-        half = f'FIXEDSIZE="TRUE" WIDTH="{rest:.0f}" HEIGHT="{self.height // 2:.0f}"'
-        wire = (
-            f'<TABLE {PLAIN}><TR><TD {half} VALIGN="BOTTOM">{above}</TD></TR><HR/>'
-            f'<TR><TD {half} VALIGN="TOP">{below}</TD></TR></TABLE>'
-        )
+        wire = self.level(rest, self.height, above, below)
         row = "".join(self.cell(wide, self.height, content, rows) for wide, content in cells)
         row += self.cell(rest, self.height, wire, rows, "out")
         first, others = "", []
         if ordered:
-            space = self.cell(lead, (self.height - PITCH * ordered) / 2, " ", 1)
-            first, others = space, [*(self.cell(lead, PITCH, " ", 1, f"in{i}") for i in range(ordered)), space]
+            space = self.cell(lead, (self.height - PITCH * ordered) / 2, "", 1)
+            into = self.level(lead, PITCH)
+            first, others = space, [*(self.cell(lead, PITCH, into, 1, f"in{i}") for i in range(ordered)), space]
         elif self.ports:
-            first = self.cell(lead, self.height, " ", 1, "in")
+            first = self.cell(lead, self.height, self.level(lead, self.height), 1, "in")
         return f"<<TABLE {PLAIN}><TR>{first}{row}</TR>{''.join(f'<TR>{other}</TR>' for other in others)}</TABLE>>"
+
+    @staticmethod
+    def level(wide: float, high: float, above: str = "", below: str = "") -> str:
+        """Return a level piece of wire with what is written above and below it."""
+        half = f'FIXEDSIZE="TRUE" WIDTH="{wide:.0f}" HEIGHT="{high // 2:.0f}"'
+        return (
+            f'<TABLE {PLAIN}><TR><TD {half} VALIGN="BOTTOM">{above}</TD></TR><HR/>'
+            f'<TR><TD {half} VALIGN="TOP">{below}</TD></TR></TABLE>'
+        )
 
     @staticmethod
     def cell(wide: float, high: float, content: str, rows: int, port: str = "") -> str:
@@ -131,11 +145,14 @@ class Gate(Stub):
         self.gate_height = max(GATE, PITCH * (self.ports - 1) + 14)
         self.height = max(72.0, self.gate_height + 38)
 
-    def inlet(self, port: int) -> tuple[float, float]:
+    def inlet(self, port: float) -> tuple[float, float]:
         off = PITCH * (port - (self.ports - 1) / 2)
         into_corner = max(0.0, abs(off) - (self.gate_height - GATE) / 2)
         left = self.lead + (self.column - self.gate_width) / 2
         return left + GATE / 2 - math.sqrt((GATE / 2) ** 2 - into_corner**2), self.height / 2 + off
+
+    def body_end(self) -> float:
+        return self.lead + (self.column + self.gate_width) / 2
 
     def level_from(self) -> float:
         return 0.0 if any(self.labels) else self.lead
@@ -143,8 +160,9 @@ class Gate(Stub):
     def svg(self, stage: Stage) -> str:
         y, cx = self.height / 2, self.lead + self.column / 2
         half, high = self.gate_width / 2, self.gate_height
-        parts = [self.stub(stage, cx, self.lead + self.column)]
-        place = f'x="{pt(cx - half)}" y="{pt(y - high / 2)}" width="{pt(2 * half)}" height="{pt(high)}" rx="{GATE / 2:g}"'
+        parts = [self.stub(stage, self.lead + self.column)]
+        corner = f'x="{pt(cx - half)}" y="{pt(y - high / 2)}"'
+        place = f'{corner} width="{pt(2 * half)}" height="{pt(high)}" rx="{GATE / 2:g}"'
         parts.append(f'<rect class="gate {self.kind}" {place}/>')
         parts.append(stage.during(self.visit, f'<rect class="glow" {place}/>'))
         parts.append(text(cx, y + 5, self.sign, "sign"))
@@ -154,7 +172,8 @@ class Gate(Stub):
 
     def label(self) -> str:
         role = f'<BR/><FONT POINT-SIZE="8">{escape(self.role)}</FONT>' if self.role else ""
-        size = f'BORDER="1" STYLE="ROUNDED" FIXEDSIZE="TRUE" WIDTH="{self.column:.0f}" HEIGHT="{self.gate_height + 2:.0f}"'
+        high = self.gate_height + 2
+        size = f'BORDER="1" STYLE="ROUNDED" FIXEDSIZE="TRUE" WIDTH="{self.column:.0f}" HEIGHT="{high:.0f}"'
         gate = f"<TABLE {PLAIN}><TR><TD {size}><B>{escape(self.sign)}</B>{role}</TD></TR></TABLE>"
         return self.table([(self.column, gate)], self.lead)
 
@@ -164,6 +183,9 @@ class Source(Stub):
     """Where a wire starts: a leaf, or a constant."""
 
     plate: str = ""
+
+    def body_end(self) -> float:
+        return self.plate_width() if self.plate else 9.5
 
     def plate_width(self) -> float:
         return width(self.plate, 13) * 1.06 + 16 if self.plate else 10.0
@@ -179,7 +201,7 @@ class Source(Stub):
             plate = box + text(wide / 2, y + 4.8, self.plate, "name middle")
         else:
             plate = f'<circle class="{self.kind}" cx="5" cy="{pt(y)}" r="4.5"/>'
-        return self.stub(stage, wide, wide) + plate
+        return self.stub(stage, wide) + plate
 
     def label(self) -> str:
         style = ' STYLE="DASHED"' if self.kind == "constant" else ""
@@ -266,7 +288,6 @@ def scene(vertices: list[Vertex]) -> Scene:
             "terms": terms_of(v, numbers) if branch and v.kind != "constant" else "",
             "forks": branch and v.kind != "constant",
             "known": v.known,
-            "strong": len(v.uses) == 1 and wins(*v.uses[0]),
             "ends": v.root and not v.uses,
             "title": details(v),
         }

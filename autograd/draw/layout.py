@@ -6,12 +6,13 @@ import json
 from dataclasses import dataclass, field
 from typing import Final
 
-from autograd.draw import engine
-from autograd.draw.scene import Frame, Scene
-from autograd.draw.text import shorten
+from autograd.draw import engine, routes
+from autograd.draw.routes import Curve, Point
+from autograd.draw.scene import Box, Frame, Scene, Wire
+from autograd.draw.text import shorten, width
 
+VIA: Final = "via"  # so begin the names of points that wires are led through
 MANY: Final = 100  # boxes, above which a rougher layout is taken: seconds in place of half a minute
-Point = tuple[float, float]
 
 
 @dataclass(slots=True)
@@ -21,7 +22,7 @@ class Layout:
     width: float = 0.0
     height: float = 0.0
     boxes: dict[str, Point] = field(default_factory=dict)
-    wires: list[tuple[list[Point], Point | None, Point | None]] = field(default_factory=list)  # curve, arrow tip, note
+    wires: list[tuple[Curve, Point | None, Point | None]] = field(default_factory=list)  # curve, arrow tip, note
     frames: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
 
 
@@ -38,7 +39,7 @@ def dot_source(scene: Scene) -> str:
     graph.attr(
         rankdir="LR" if scene.sideways else "TB",
         nodesep="0.16" if scene.sideways else "0.3",
-        ranksep="0.34" if scene.sideways else "0.38",
+        ranksep="0.44" if scene.sideways else "0.38",
         fontname="sans-serif",
         fontsize="12",
         bgcolor="white",
@@ -64,16 +65,51 @@ def dot_source(scene: Scene) -> str:
                     box.key, box.label(), tooltip=graphviz.escape(shorten(box.tooltip, 200)), **size, **box.attributes()
                 )
 
+        for i, wire in enumerate(scene.wires):
+            if wire.via is not None and wire.via == (frame.key if frame else None):
+                room = badge_width(frame) / 36 if frame and frame.repeats > 1 else 0.2
+                into.node(f"{VIA}{i}", label="", shape="box", style="invis", width=f"{room:.4f}", height="0.01")
+
     inside(None, graph)
-    ported = {box.key for box in scene.boxes if box.ports}
-    for wire in scene.wires:
+    boxes = {box.key: box for box in scene.boxes}
+    led = any(wire.via is not None for wire in scene.wires)
+    for i, wire in enumerate(scene.wires):
         style = {"penwidth": "2.4"} if wire.strong else {"style": "dashed"} if wire.faint else {}
         if wire.note:
             style["label"] = graphviz.escape(f" {wire.note} ")
+        if wire.label:
+            style["headlabel"] = graphviz.escape(f"{wire.label} ")
+            style["fontcolor"] = "#a40e26"
         tail = f"{wire.tail}:out:e" if scene.sideways else wire.tail
-        head = f"{wire.head}:in{wire.port}:w" if wire.head in ported else wire.head
-        graph.edge(tail, head, **style)
+        if wire.via is not None:
+            graph.edge(tail, f"{VIA}{i}", arrowhead="none", headclip="false", **style)
+            tail = f"{VIA}{i}"
+            style.update(tailclip="false", minlen=str(wire.span))
+        elif led:
+            style["weight"] = "4"  # what is not led aside runs straight
+        port = head_port(boxes[wire.head], wire)
+        graph.edge(tail, f"{wire.head}:{port}" if port else wire.head, **style)
     return str(graph.source)
+
+
+def badge_width(frame: Frame) -> float:
+    """Return how much the badge takes that says how often a frame repeats."""
+    return width(f"×{frame.repeats:,}", 11) + 12
+
+
+def head_port(box: Box, wire: Wire) -> str | None:
+    """Return the port at the head of a wire: one for all where the layout may choose their order."""
+    if not box.ports:
+        return None
+    return "in:w" if box.free or box.ports == 1 else f"in{wire.port}:w"
+
+
+def joined(first: Curve, second: Curve) -> Curve:
+    """Return two curves, from top to bottom, as one without a kink: plumb where they meet."""
+    (x0, y0), (x1, y1) = first[-1], second[0]
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    above, below = (y - 0.4 * (y - first[-4][1])), y + 0.4 * (second[3][1] - y)
+    return routes.smooth([*first[:-2], (x, above), (x, y), (x, below), *second[2:]])
 
 
 def lay_out(scene: Scene) -> Layout:
@@ -93,7 +129,7 @@ def lay_out(scene: Scene) -> Layout:
         if name.startswith("cluster_"):
             x0, y0, x1, y1 = (float(v) for v in thing["bb"].split(","))
             layout.frames[name.removeprefix("cluster_")] = (x0, height - y1, x1, height - y0)
-        else:
+        elif not name.startswith(VIA):
             layout.boxes[name] = point(thing["pos"])
     # Wires come back in an order of Graphviz's own: those between the same two boxes and ports keep theirs.
     names = {thing["_gvid"]: thing["name"] for thing in answer["objects"]}
@@ -101,10 +137,10 @@ def lay_out(scene: Scene) -> Layout:
     for edge in answer.get("edges", ()):
         port = edge.get("headport")
         drawn.setdefault((names[edge["tail"]], names[edge["head"]], port), []).append(edge)
-    ported = {box.key for box in scene.boxes if box.ports}
-    for wire in scene.wires:
-        port = f"in{wire.port}:w" if wire.head in ported else None
-        edge = drawn[wire.tail, wire.head, port].pop(0)
+    boxes = {box.key: box for box in scene.boxes}
+
+    def found(tail: str, head: str, port: str | None) -> tuple[Curve, Point | None, Point | None]:
+        edge = drawn[tail, head, port].pop(0)
         tip = None
         curve = []
         for part in edge["pos"].split():
@@ -112,5 +148,36 @@ def lay_out(scene: Scene) -> Layout:
                 tip = point(part[2:])
             elif not part.startswith("s,"):
                 curve.append(point(part))
-        layout.wires.append((curve, tip, point(edge["lp"]) if "lp" in edge else None))
+        return curve, tip, point(edge["lp"]) if "lp" in edge else None
+
+    for i, wire in enumerate(scene.wires):
+        port = head_port(boxes[wire.head], wire)
+        if wire.via is None:
+            layout.wires.append(found(wire.tail, wire.head, port))
+        else:
+            before, _, _ = found(wire.tail, f"{VIA}{i}", None)
+            after, tip, note = found(f"{VIA}{i}", wire.head, port)
+            layout.wires.append((joined(before, after), tip, note))
+    if scene.sideways:
+        curves = routes.routed(scene, layout.boxes, [curve for curve, _, _ in layout.wires])
+        layout.wires = [(curve, None, place) for curve, place in curves]
+        trim(layout, scene)
     return layout
+
+
+def trim(layout: Layout, scene: Scene) -> None:
+    """Cut off the room that Graphviz kept for wires which now run elsewhere."""
+    points = [point for curve, _, _ in layout.wires for point in curve]
+    for box in scene.boxes:
+        x, y = layout.boxes[box.key]
+        points += [(x - box.width / 2, y - box.height / 2), (x + box.width / 2, y + box.height / 2)]
+    left, top = min(x for x, _ in points), min(y for _, y in points)
+    layout.width, layout.height = max(x for x, _ in points) - left, max(y for _, y in points) - top
+
+    def moved(place: Point | None) -> Point | None:
+        return None if place is None else (place[0] - left, place[1] - top)
+
+    layout.boxes = {key: (x - left, y - top) for key, (x, y) in layout.boxes.items()}
+    layout.wires = [
+        ([(x - left, y - top) for x, y in curve], moved(tip), moved(place)) for curve, tip, place in layout.wires
+    ]

@@ -321,6 +321,7 @@ def connect(
                 boxes.append(source)
                 wires.append(Wire(source.key, key, faint=True))
     wires += [Wire(tail, head) for tail, head in pairs]
+    lead_inside(wires, frames, frame_of)
     for root in roots:
         if root.op is not None and (root in alias or place(root) in closed):
             title = shorten(names.place(root) or "output")
@@ -331,6 +332,34 @@ def connect(
             boxes.append(card)
             wires.append(Wire(place(root), card.key))
     return Scene(boxes, wires, frames, sideways=False, legend=cards.legend(boxes))
+
+
+def lead_inside(wires: list[Wire], frames: list[Frame], frame_of: dict[str, str | None]) -> None:
+    """Lead shortcuts through the frame in which they end: wires from outside that skip what else their source feeds."""
+    parents = {frame.key: frame.parent for frame in frames}
+
+    def within(frame: str | None, outer: str) -> bool:
+        while frame is not None and frame != outer:
+            frame = parents[frame]
+        return frame == outer
+
+    heads: dict[str, list[str]] = {}
+    order = {key: i for i, key in enumerate(frame_of)}
+    for wire in wires:
+        heads.setdefault(wire.tail, []).append(wire.head)
+    forward = sorted((w for w in wires if w.tail in order and w.head in order), key=lambda w: order[w.tail])
+    for wire in wires:
+        frame = frame_of.get(wire.head)
+        if frame is None or wire.tail not in frame_of or within(frame_of[wire.tail], frame):
+            continue
+        beside = [head for head in heads[wire.tail] if head in order and order[head] < order[wire.head]]
+        inside = [head for head in beside if within(frame_of[head], frame)]
+        if inside:
+            away = {min(inside, key=order.__getitem__): 0}
+            for each in forward:
+                if each.tail in away:
+                    away[each.head] = max(away.get(each.head, 0), away[each.tail] + 1)
+            wire.via, wire.span = frame, max(away.get(wire.head, 1), 1)
 
 
 def plain_card(key: str, kind: str, title: str, known: str = "") -> Card:

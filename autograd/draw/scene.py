@@ -29,7 +29,11 @@ class Box:
         """Return its label in the DOT language: what `dot` draws in PNG and PDF."""
         raise NotImplementedError
 
-    def inlet(self, port: int) -> tuple[float, float]:
+    def outlet(self) -> tuple[float, float]:
+        """Return where wires start, seen from the top left corner; up to its right edge they run level."""
+        return self.width, self.height / 2
+
+    def inlet(self, port: float) -> tuple[float, float]:
         """Return where on its outline the wire to `port` ends, seen from the top left corner."""
         return 0.0, self.height / 2
 
@@ -57,7 +61,8 @@ class Wire:
     faint: bool = False
     note: str = ""  # written beside it
     label: str = ""  # written below its end: the gradient that is sent back along it
-    via: str | None = None  # the frame in which it is led
+    via: str | None = None  # the frame in which it is led past `span` ranks of boxes
+    span: int = 1
     visit: int | None = None  # the step that sends a gradient back along it
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from autograd.draw.layout import Layout, Point
+from autograd.draw.layout import Layout, badge_width
+from autograd.draw.routes import Point
 from autograd.draw.scene import Frame, Scene
 from autograd.draw.stage import Stage
 from autograd.draw.text import escape, shorten, width
@@ -20,9 +21,9 @@ CAPTION: Final = 54.0
 STYLE: Final = """
 S text{font-family:sans-serif;font-size:13px;fill:#24292f}
 S .ground{fill:#fffefb;stroke:#d0d7de}
-S .wire{fill:none;stroke:#57606a;stroke-width:1.4}
+S .wire{fill:none;stroke:#57606a;stroke-width:1.4;stroke-linecap:round}
 S .strong{stroke:#24292f;stroke-width:3.4}
-S .faint{stroke-dasharray:4 3}
+S .faint{stroke-dasharray:4 3;stroke-linecap:butt}
 S .tip{fill:#57606a;stroke:none}
 S .flow{fill:none;stroke:#cf222e;stroke-width:3.2;stroke-linecap:round}
 S .glow{fill:#ffebe9;stroke:#cf222e;stroke-width:2.6}
@@ -152,7 +153,7 @@ def label_frame(frame: Frame, place: tuple[float, float, float, float]) -> str:
     parts = []
     if frame.repeats > 1:
         badge = f"×{frame.repeats:,}"
-        w = width(badge, 11) + 12
+        w = badge_width(frame)
         plate = f'<rect class="badge" x="{pt(x1 - w - 5)}" y="{pt(y0 + 4)}" width="{pt(w)}" height="17" rx="8"/>'
         parts += [plate, text(x1 - w / 2 - 5, y0 + 16.5, badge, "badgetext")]
         room -= w + 6
@@ -191,6 +192,8 @@ def render(scene: Scene, layout: Layout, stage: Stage, captions: list[tuple[str,
             parts.append(
                 f'<text class="note middle" x="{pt(spot[0])}" y="{pt(spot[1] + 3.5)}">{escape(wire.note)}</text>'
             )
+        if wire.label and spot:
+            parts.append(stage.since(wire.visit, text(spot[0], spot[1] + 13, wire.label, "terms")))
     parts += [label_frame(places[key], place) for key, place in layout.frames.items()]
     for box in scene.boxes:
         x, y = layout.boxes[box.key]
