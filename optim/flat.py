@@ -1,0 +1,193 @@
+"""Parameters of one dtype in one contiguous buffer, so that a step is a dozen NumPy calls for all of them together.
+
+Each parameter's array becomes a view into the buffer. Beside a step tensor by tensor, Adam takes an eighth of the time
+on a hundred tensors of 100 numbers, a quarter on 60 of a small CNN (70,000 numbers), and the same where a few large
+matrices hold nearly all. Those are taken in blocks that stay in the cache: two thirds of the time at 16 million.
+
+What the step finds is never assumed. A parameter may hold another array by then (`p.data = ...`, a copy of the model,
+another optimiser); one that nobody else holds is taken in again, any other is stepped where it lies: its values are
+copied into the buffer before the update and out of it afterwards.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, chain, pairwise
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd import Tensor
+from autograd.tensor import HELD_BY_SLOT
+
+Array = NDArray[Any]
+Group = dict[str, Any]
+
+BLOCK: Final = 65536  # numbers updated at a time, 256 kB an array in float32; with 8192 it takes 1.7 times as long
+LONG: Final = 16384  # a gradient of this many numbers is read where it lies: copying would cost more than a call saves
+
+
+class Rule(Protocol):
+    """What an optimiser tells the buffer: its state and its update."""
+
+    def buffers(self, group: Group) -> Mapping[str, float]:
+        """Return the name of each array of state, and what it is filled with at first."""
+
+    def count(self, group: Group, numbers: dict[str, Any]) -> None:
+        """Bring the state of a parameter that is plain numbers, like its count of steps, to this step."""
+
+    def update(self, group: Group, state: Mapping[str, Any], x: Array, g: Array, a: Array, b: Array, c: Array) -> None:
+        """Change `x` and `state` in place; `g` is not to be changed; `a`, `b` and `c` are scratch."""
+
+
+class Run:
+    """Neighbours in the buffer that have gradients and have come equally far: they are updated as one."""
+
+    __slots__ = ("first", "gradient", "last")
+
+    def __init__(self, first: int, last: int, gradient: Array | None) -> None:
+        self.first = first
+        self.last = last  # exclusive
+        self.gradient = gradient  # its own, where it is long enough to be read where it lies
+
+
+class Flat:
+    """Parameters of one dtype, their gradients and their state as flat arrays of real numbers."""
+
+    def __init__(self, params: Sequence[Tensor]) -> None:
+        self.params = list(params)
+        self.shapes = [p.shape for p in params]
+        self.dtype = params[0].dtype
+        self.real = np.empty(0, self.dtype).real.dtype  # a complex parameter is two real ones
+        width = self.dtype.itemsize // self.real.itemsize
+        self.bounds = list(accumulate((p.size * width for p in params), initial=0))
+        self.values = np.empty(self.bounds[-1], self.real)
+        self.gradients = np.empty(self.bounds[-1], self.real)  # what is read where it lies leaves its part untouched
+        self.value_views = self.views(self.values)
+        self.gradient_views = self.views(self.gradients)
+        self.scratch = np.empty((3, min(BLOCK, self.bounds[-1])), self.real)
+        self.arrays: dict[str, Array] = {}
+        self.numbers: list[dict[str, Any]] = [{} for _ in params]
+
+    def views(self, buffer: Array) -> list[Array]:
+        """Return for each parameter its part of `buffer`, in its shape and dtype."""
+        return [
+            buffer[start:stop].view(self.dtype).reshape(shape)
+            for (start, stop), shape in zip(pairwise(self.bounds), self.shapes, strict=True)
+        ]
+
+    def fits(self) -> bool:
+        """Whether every parameter still has the dtype it had."""
+        return all(p.dtype == self.dtype for p in self.params)
+
+    # State, by parameter
+
+    def state(self) -> Iterator[tuple[Tensor, dict[str, Any]]]:
+        """Yield each parameter that has been stepped, and its state: numbers, and views of arrays."""
+        views = {name: self.views(array) for name, array in self.arrays.items()}
+        for i, (p, numbers) in enumerate(zip(self.params, self.numbers, strict=True)):
+            if numbers:
+                yield p, numbers | {name: parts[i] for name, parts in views.items()}
+
+    def restore(self, states: Mapping[Tensor, Mapping[str, Any]], fills: Mapping[str, float]) -> None:
+        """Take over the state of those parameters that have one in `states`."""
+        given = [states.get(p, {}) for p in self.params]
+        arrays = {name for state in given for name, value in state.items() if isinstance(value, np.ndarray)}
+        self.arrays = {name: np.full(self.bounds[-1], fills.get(name, 0.0), self.real) for name in sorted(arrays)}
+        views = {name: self.views(array) for name, array in self.arrays.items()}
+        for i, state in enumerate(given):
+            self.numbers[i] = {name: value for name, value in state.items() if name not in arrays}
+            for name in arrays & state.keys():
+                views[name][i][...] = state[name]
+
+    # A step
+
+    def step(self, group: Group, rule: Rule) -> None:
+        """Update every parameter that has a gradient."""
+        runs = self.gather()
+        if not runs:
+            return
+        for name, fill in rule.buffers(group).items():
+            if name not in self.arrays:
+                self.arrays[name] = np.full(self.bounds[-1], fill, self.real)
+        stepped = list(chain.from_iterable(range(run.first, run.last) for run in runs))
+        lent = [i for i in stepped if not self.holds(i)]
+        for run in runs:
+            self.update(run, group, rule)
+        for i in lent:
+            overwrite(self.params[i], self.value_views[i])
+        for i in stepped:
+            self.params[i].mark_overwritten()
+
+    def gather(self) -> list[Run]:
+        """Collect the gradients; return the runs of parameters that have one."""
+        runs: list[Run] = []
+        for i, p in enumerate(self.params):
+            grad = p.grad
+            if grad is None:
+                continue
+            data = grad.data
+            if p.shape != self.shapes[i] or data.shape != self.shapes[i]:
+                raise ValueError(
+                    f"the parameter {p.label()} has shape {p.shape} and a gradient of shape {data.shape}, but "
+                    f"{self.shapes[i]} when the optimizer took it in"
+                )
+            if data.size >= LONG and data.dtype == self.dtype and data.flags.c_contiguous:
+                runs.append(Run(i, i + 1, data.reshape(-1).view(self.real)))
+                continue
+            self.gradient_views[i][...] = data
+            before = runs[-1] if runs else None
+            if (
+                before is not None
+                and before.last == i
+                and before.gradient is None
+                and self.numbers[i] == self.numbers[before.first]
+            ):
+                before.last = i + 1
+            else:
+                runs.append(Run(i, i + 1, None))
+        return runs
+
+    def holds(self, i: int) -> bool:
+        """Bring the values of parameter `i` into the buffer; return whether its array is a view of that."""
+        p, view = self.params[i], self.value_views[i]
+        if p._data is view:
+            return True
+        view[...] = p._data
+        # A scalar cannot be a view. An array that somebody else sees must go on being the parameter's.
+        free = p.ndim > 0 and sys.getrefcount(p._data) <= HELD_BY_SLOT and p._data.base is None
+        if free and p._data.flags.carray:
+            p.data = view
+            return True
+        return False
+
+    def update(self, run: Run, group: Group, rule: Rule) -> None:
+        """Update the parameters of one run, a block at a time."""
+        numbers = self.numbers[run.first]
+        rule.count(group, numbers)
+        for i in range(run.first + 1, run.last):
+            self.numbers[i].update(numbers)
+        start, stop = self.bounds[run.first], self.bounds[run.last]
+        gradient = self.gradients[start:stop] if run.gradient is None else run.gradient
+        for low in range(start, stop, BLOCK):
+            high = min(low + BLOCK, stop)
+            state = numbers | {name: array[low:high] for name, array in self.arrays.items()}
+            rule.update(
+                group,
+                state,
+                self.values[low:high],
+                gradient[low - start : high - start],
+                *self.scratch[:, : high - low],
+            )
+
+
+def overwrite(p: Tensor, values: Any) -> None:
+    """Set the values of `p`, in its own array where it has one; graphs that read the old ones will refuse to go on."""
+    array = p.data
+    if isinstance(array, np.ndarray) and array.flags.writeable:
+        array[...] = values
+    else:
+        p.data = np.array(values, p.dtype)
+    p.mark_overwritten()

@@ -1,0 +1,353 @@
+"""Optimizer: parameter groups and their options, state that can be saved, and the step."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from autograd import Tensor, enable_grad
+from optim.flat import Array, Flat, Group
+
+Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]
+Closure = Callable[[], Any]
+
+# What a group may hold beside the options of its optimiser: schedules keep their notes there.
+NOTES: Final = frozenset(
+    {"params", "param_names", "name", "initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum"}
+)
+TITLES: Final = {"lr": "learning rate", "eps": "epsilon value"}
+
+
+class Optimizer:
+    """What every optimiser has: groups of parameters, options for each group, state for each parameter, `step`.
+
+    An optimiser of your own defines `update`, which changes flat arrays in place: `x` are the parameters, `g` their
+    gradients (not to be changed), `a`, `b` and `c` scratch arrays of the same length. State that it needs is named by
+    `buffers`; `state["step"]` counts from 1.
+
+    Parameters
+    ----------
+    params : tensors, pairs (name, tensor) as `named_parameters()` gives, or dicts {"params": tensors, option: value, …}
+        whose options stand in for the defaults.
+    defaults : the options, by name.
+
+    Raises
+    ------
+    ValueError : no parameters, one given twice, one that is the result of an operation, an option out of its range.
+    TypeError : something that is no tensor of floats.
+
+    Attributes
+    ----------
+    param_groups : the groups, dicts of "params" and the options: set `group["lr"]` to change the rate of one.
+    state : for each parameter that was stepped, its state by name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd import Tensor
+    >>> class SignDescent(Optimizer):
+    ...     def __init__(self, params, lr=0.1):
+    ...         super().__init__(params, {"lr": lr})
+    ...
+    ...     def update(self, group, state, x, g, a, b, c):
+    ...         np.sign(g, out=a)
+    ...         a *= group["lr"]
+    ...         x -= a
+    >>> x = Tensor([1.0, -2.0], requires_grad=True)
+    >>> optimizer = SignDescent([x])
+    >>> (x * x).sum().backward()
+    >>> optimizer.step()
+    >>> x.data
+    array([ 0.9, -1.9])
+    """
+
+    def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
+        self.defaults = {name: plain(value) for name, value in defaults.items()}
+        self.param_groups: list[Group] = []
+        self._flats: list[list[Flat]] = []
+        self._flattened: list[list[Tensor]] = []  # the parameters of each group when its buffers were made
+        if isinstance(params, (Tensor, np.ndarray, str)) or not isinstance(params, Iterable):
+            raise TypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
+                f"{type(params).__name__}"
+            )
+        given: list[Any] = list(params)
+        if not given:
+            raise ValueError("optimizer got an empty parameter list")
+        for group in given if isinstance(given[0], dict) else [{"params": given}]:
+            self.add_param_group(group)
+
+    # What a kind of optimiser defines
+
+    def check(self, group: Group) -> None:
+        """Raise ValueError if an option of `group` is out of its range."""
+        not_negative(group, "lr")
+
+    def buffers(self, group: Group) -> Mapping[str, float]:
+        """Return the name of each array of state, and what it is filled with at first."""
+        return {}
+
+    def count(self, group: Group, numbers: dict[str, Any]) -> None:
+        """Bring the state of a parameter that is plain numbers to this step."""
+        numbers["step"] = numbers.get("step", 0) + 1
+
+    def update(self, group: Group, state: Mapping[str, Any], x: Array, g: Array, a: Array, b: Array, c: Array) -> None:
+        """Change `x` and the arrays in `state` in place, by the gradients `g`."""
+        raise NotImplementedError(f"{type(self).__name__} defines no update")
+
+    # Groups
+
+    def add_param_group(self, group: Group) -> None:
+        """Add a group, {"params": …, option: value, …}: parameters unfrozen in the middle of training, say."""
+        if not isinstance(group, dict) or "params" not in group:
+            raise TypeError("a parameter group is a dict with the key 'params'")
+        unknown = group.keys() - self.defaults.keys() - NOTES
+        if unknown:
+            raise ValueError(
+                f"{type(self).__name__} has no option {', '.join(map(repr, sorted(unknown)))}; "
+                f"its options are {', '.join(self.defaults)}"
+            )
+        given = group["params"]
+        if isinstance(given, (set, frozenset)):
+            raise TypeError("optimizer parameters need to be ordered, but a set has no order: give a list")
+        given = [given] if isinstance(given, Tensor) else list(given)
+        names = [entry[0] for entry in given if isinstance(entry, tuple)]
+        if names and len(names) < len(given):
+            raise ValueError("all parameters of a group have names, or none has")
+        params = [entry[1] if isinstance(entry, tuple) else entry for entry in given]
+        if not params:
+            raise ValueError("optimizer got an empty parameter list")
+        taken = {id(p) for other in self.param_groups for p in other["params"]}
+        for i, p in enumerate(params):
+            refuse(p, f"parameter {names[i]!r}" if names else f"parameter {i}")
+        if len({id(p) for p in params}) < len(params):
+            raise ValueError("optimizer contains a parameter group with duplicate parameters")
+        if not taken.isdisjoint(id(p) for p in params):
+            raise ValueError("some parameters appear in more than one parameter group")
+        options = {name: plain(value) for name, value in group.items() if name != "params"}
+        complete = {"params": params, **self.defaults, **options}
+        if names:
+            complete["param_names"] = names
+        self.check(complete)
+        self.param_groups.append(complete)
+        self._flats.append([])
+        self._flattened.append([])
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients: None, or with `set_to_none=False` zeros, which a step takes for gradients."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if set_to_none:
+                    p.grad = None
+                elif p.grad is not None:
+                    p.grad = Tensor(np.zeros(p.shape, p.dtype))
+
+    # The step
+
+    def step(self, closure: Closure | None = None) -> Any:
+        """Change the parameters by their gradients; those whose `.grad` is None stay as they are.
+
+        With a `closure`, which computes the loss and its gradients, that is called first and its loss returned.
+        Graphs recorded before the step read the old parameters: `backward` through them then raises.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        with np.errstate(all="ignore"):  # as in backward: what diverges shows in the loss
+            for position, group in enumerate(self.param_groups):
+                for flat in self.flats(position):
+                    flat.step(group, self)
+        return loss
+
+    def flats(self, position: int) -> list[Flat]:
+        """Return the buffers of a group: one for each dtype. They are made at the first step, and again if need be."""
+        params = self.param_groups[position]["params"]
+        flattened = self._flattened[position]
+        same = len(flattened) == len(params) and all(map(operator.is_, flattened, params))
+        if not (same and all(flat.fits() for flat in self._flats[position])):
+            self.flatten(position, self.state)
+        return self._flats[position]
+
+    def flatten(self, position: int, state: Mapping[Tensor, Mapping[str, Any]]) -> None:
+        """Make the buffers of a group anew, with `state` in them."""
+        group = self.param_groups[position]
+        kinds: dict[np.dtype[Any], list[Tensor]] = {}
+        for p in group["params"]:
+            kinds.setdefault(p.dtype, []).append(p)
+        flats = [Flat(params) for params in kinds.values()]
+        for flat in flats:
+            flat.restore(state, self.buffers(group))
+        self._flats[position] = flats
+        self._flattened[position] = list(group["params"])
+
+    # State
+
+    @property
+    def state(self) -> dict[Tensor, dict[str, Any]]:
+        """For each parameter that was stepped, its state: numbers, and arrays that can be changed in place."""
+        return dict(pair for flats in self._flats for flat in flats for pair in flat.state())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return options and state, in copies: numbers, strings and arrays, with parameters as positions.
+
+        As in PyTorch, {"state": {position: {name: value}}, "param_groups": [{"params": [position, …], option: …}]}.
+        """
+        positions = {id(p): i for i, p in enumerate(self.parameters())}
+        return {
+            "state": {positions[id(p)]: copied(state) for p, state in self.state.items()},
+            "param_groups": [
+                {**group, "params": [positions[id(p)] for p in group["params"]]} for group in self.param_groups
+            ],
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over options and state from `state_dict()`: training goes on as if it had never stopped.
+
+        Raises
+        ------
+        ValueError : it is not of an optimiser with groups and parameters like these; nothing is changed then.
+        """
+        groups, states = self.compatible(state_dict)
+        self.param_groups = groups
+        for position in range(len(groups)):
+            self.flatten(position, states)
+
+    def compatible(self, state_dict: Mapping[str, Any]) -> tuple[list[Group], dict[Tensor, dict[str, Any]]]:
+        """Return the groups and states of a `state_dict()`, or raise if they do not fit."""
+        if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= state_dict.keys():
+            raise ValueError("this is no state of an optimizer: it needs the keys 'state' and 'param_groups'")
+        given = state_dict["param_groups"]
+        if len(given) != len(self.param_groups):
+            raise ValueError(
+                f"loaded state dict has a different number of parameter groups: {len(given)}, not "
+                f"{len(self.param_groups)}"
+            )
+        groups: list[Group] = []
+        owners: dict[int, tuple[Tensor, Group]] = {}
+        for old, new in zip(self.param_groups, given, strict=True):
+            if len(new["params"]) != len(old["params"]):
+                raise ValueError(
+                    "loaded state dict contains a parameter group that doesn't match the size of optimizer's group: "
+                    f"{len(new['params'])} parameters, not {len(old['params'])}"
+                )
+            options = {name: plain(value) for name, value in new.items() if name != "params"}
+            group = {**old, **options}
+            self.check(group)
+            groups.append(group)
+            owners.update((int(i), (p, group)) for i, p in zip(new["params"], old["params"], strict=True))
+        states: dict[Tensor, dict[str, Any]] = {}
+        for position, state in state_dict["state"].items():
+            if int(position) not in owners:
+                raise ValueError(f"loaded state dict has state of a parameter {position} that is in none of its groups")
+            p, group = owners[int(position)]
+            states[p] = copied(state)
+            self.check_state(p, group, states[p])
+        return groups, states
+
+    def check_state(self, p: Tensor, group: Group, state: dict[str, Any]) -> None:
+        """Raise ValueError if `state` is not that of a parameter like `p`."""
+        arrays = self.buffers(group)
+        missing = (arrays.keys() | {"step"} if arrays else set()) - state.keys()
+        if missing:
+            raise ValueError(f"loaded state of a parameter lacks {', '.join(map(repr, sorted(missing)))}")
+        for name, value in state.items():
+            if name not in arrays:
+                state[name] = value = plain(value)  # of a number a file may have made an array
+            misshapen = isinstance(value, np.ndarray) and value.shape != p.shape
+            refuse_state(name, value, misshapen, f"the parameter has {p.shape}")
+
+    def parameters(self) -> list[Tensor]:
+        """Return the parameters of all groups, in order."""
+        return [p for group in self.param_groups for p in group["params"]]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Copies hold copies of the parameters, which are no views of the buffers: those are made anew.
+        rest = {name: value for name, value in self.__dict__.items() if name not in ("_flats", "_flattened")}
+        states = self.state
+        found = [copied(states[p]) if p in states else None for p in self.parameters()]
+        return {**rest, "_states": found}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        found = state.pop("_states")
+        self.__dict__.update(state)
+        self._flats = [[] for _ in self.param_groups]
+        self._flattened = [[] for _ in self.param_groups]
+        states = {p: s for p, s in zip(self.parameters(), found, strict=True) if s is not None}
+        for position in range(len(self.param_groups)):
+            self.flatten(position, states)
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}: {sum(p.size for p in group['params']):,} numbers")
+            lines += [f"    {name}: {group[name]}" for name in sorted(group.keys() - {"params", "param_names"})]
+        return "\n".join([*lines, ")"])
+
+
+def descent(group: Group, x: Array, g: Array, out: Array) -> Array:
+    """Return the gradient to go down: with `weight_decay` λ g + λx, the gradient of ½λ‖x‖² added; −g to maximise."""
+    decay = group["weight_decay"]
+    if decay:
+        np.multiply(x, decay, out=out)
+        return np.subtract(out, g, out=out) if group["maximize"] else np.add(out, g, out=out)
+    return np.negative(g, out=out) if group["maximize"] else g
+
+
+def not_negative(group: Group, *names: str) -> None:
+    """Raise ValueError if an option is negative or NaN."""
+    for name in names:
+        if not group[name] >= 0:
+            raise ValueError(f"Invalid {TITLES.get(name, name + ' value')}: {group[name]}")
+
+
+def below_one(group: Group, *names: str) -> None:
+    """Raise ValueError if an option is not in [0, 1); of a pair, each."""
+    for name in names:
+        value = group[name]
+        for i, number in enumerate(value if isinstance(value, tuple) else (value,)):
+            if not 0 <= number < 1:
+                which = f"beta parameter at index {i}" if name == "betas" else f"{name} value"
+                raise ValueError(f"Invalid {which}: {number}")
+
+
+def plain(value: Any) -> Any:
+    """Return an option as a Python number: a NumPy one would turn float32 arithmetic into float64."""
+    if isinstance(value, (np.generic, Tensor)) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        return value.item()
+    if isinstance(value, (tuple, list)):
+        return tuple(plain(part) for part in value)
+    return value
+
+
+def copied(value: Any) -> Any:
+    """Return a copy of nested state."""
+    if isinstance(value, Mapping):
+        return {name: copied(part) for name, part in value.items()}
+    if isinstance(value, (tuple, list)):
+        return type(value)(copied(part) for part in value)
+    if isinstance(value, Tensor):
+        return value.numpy().copy()
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def refuse_state(name: str, value: Any, misshapen: bool, fitting: str) -> None:
+    """Raise ValueError if `value` is no state, or has another shape than what is `fitting`."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fciu":
+        if misshapen:
+            raise ValueError(f"loaded state {name!r} has shape {value.shape}, but {fitting}")
+    elif not isinstance(value, (int, float)):
+        raise ValueError(f"loaded state {name!r} is neither a number nor an array of numbers: {value!r:.60}")
+
+
+def refuse(p: Any, what: str) -> None:
+    """Raise if `p` is not a leaf tensor of floats."""
+    if not isinstance(p, Tensor):
+        raise TypeError(f"optimizer can only optimize Tensors, but {what} is {type(p).__name__}")
+    if not p.is_leaf:
+        raise ValueError(f"can't optimize a non-leaf Tensor: {what}, {p.label()}, is the result of an operation")
+    if p.dtype.kind not in "fc":
+        raise TypeError(f"can't optimize a tensor of {p.dtype}, which has no gradient: {what}, {p.label()}")
