@@ -268,6 +268,7 @@ def backward(
             if leaf.notes is not None:
                 gradient = leaf.notes.arrive(gradient)
             if targets is None:
-                leaf.deposit(gradient, sys.getrefcount(gradient) <= ONE_HOLDER, create_graph)
+                fresh = sys.getrefcount(gradient) <= ONE_HOLDER
+                leaf.deposit(gradient, fresh, create_graph)
             elif leaf in targets:
                 targets[leaf] = gradient

@@ -25,7 +25,7 @@ PLAIN_NAMES: Final = """
     iscomplexobj isfinite isin isinf isnan isneginf isposinf isreal isrealobj less less_equal lexsort logical_and
     logical_not logical_or logical_xor may_share_memory min_scalar_type nanargmax nanargmin ndim nonzero not_equal
     ones_like result_type rint round searchsorted shape shares_memory sign signbit size spacing trunc unique unique_all
-    unique_counts unique_inverse unique_values zeros_like
+    unique_counts unique_inverse unique_values zeros_like diag_indices_from tril_indices_from triu_indices_from
 """
 PLAIN: Final = {getattr(np, name) for name in PLAIN_NAMES.split() if hasattr(np, name)} | {np.linalg.matrix_rank}
 REDUCE: Final = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logaddexp": "logsumexp"}

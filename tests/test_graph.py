@@ -81,6 +81,18 @@ class TestAccumulation:
         a.grad.data[:] = 7
         assert b.grad.tolist() == [1.0] * 3
 
+    def test_an_array_that_nothing_else_holds_becomes_the_gradient_without_a_copy(self):
+        addresses = []
+
+        def rule(g):
+            sent = g * 2
+            addresses.append(sent.__array_interface__["data"])
+            return sent
+
+        a = leaf(np.ones(1000))
+        autograd.operation(lambda x: x * 2, name="double", x=rule)(a).sum().backward()
+        assert a.grad.data.__array_interface__["data"] == addresses[0]
+
     def test_the_seed_is_not_the_gradient(self):
         a, seed = leaf(np.ones(3)), np.ones(3)
         (a + 0.0).backward(seed)
