@@ -719,7 +719,7 @@ class Tensor:
             return
         array = writable(self)
         array[index] = plain(value)
-        self._data = array if array.ndim else array[()]
+        self._data = array if isinstance(self._data, np.ndarray) else array[()]
         if self._leaf is not None:
             self._leaf.hold(self._data)
 

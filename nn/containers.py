@@ -1,0 +1,212 @@
+"""Modules that hold others: in a row, in a list, by name."""
+
+from __future__ import annotations
+
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from typing import Any, TypeVar, overload
+
+from nn.module import Module, indented, tree
+
+S = TypeVar("S", bound="Row")
+
+
+class Row(Module):
+    """What `Sequential` and `ModuleList` share: modules as attributes "0", "1", ..."""
+
+    def _named(self) -> dict[str, Module]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, Module)}
+
+    def _rename(self, modules: Iterable[Module]) -> None:
+        for name in self._named():
+            delattr(self, name)
+        for i, module in enumerate(modules):
+            setattr(self, str(i), module)
+
+    def _name_at(self, index: int) -> str:
+        names = list(self._named())
+        if not -len(names) <= index < len(names):
+            raise IndexError(f"index {index} of {type(self).__name__} with {len(names)} modules")
+        return names[index]
+
+    def __len__(self) -> int:
+        return len(self._named())
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._named().values())
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self: S, index: slice) -> S: ...
+    def __getitem__(self, index: int | slice) -> Module:
+        if isinstance(index, slice):
+            return self._slice(index)
+        return self._named()[self._name_at(index)]
+
+    def _slice(self, index: slice) -> Module:
+        raise NotImplementedError
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        setattr(self, self._name_at(index), checked(module))
+
+    def __delitem__(self, index: int | slice) -> None:
+        modules = list(self)
+        del modules[index]
+        self._rename(modules)
+
+    def append(self: S, module: Module) -> S:
+        """Add a module at the end."""
+        setattr(self, str(len(self)), checked(module))
+        return self
+
+    def extend(self: S, modules: Iterable[Module]) -> S:
+        """Add modules at the end."""
+        for module in list(modules):
+            self.append(module)
+        return self
+
+    def insert(self: S, index: int, module: Module) -> S:
+        """Add a module before the one at `index`."""
+        modules = list(self)
+        modules.insert(index, checked(module))
+        self._rename(modules)
+        return self
+
+
+class Sequential(Row):
+    """Modules in a row: the result of each is the input of the next.
+
+    Parameters
+    ----------
+    modules : the modules, or one dict of them by name.
+
+    Examples
+    --------
+    >>> import nn
+    >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    >>> model([[1.0, 2.0]]).shape
+    (1, 1)
+    >>> model[:2]
+    Sequential(
+      (0): Linear(in_features=2, out_features=3, bias=True)
+      (1): ReLU()
+    )
+    """
+
+    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
+        super().__init__()
+        first = modules[0] if len(modules) == 1 else None
+        named = first if isinstance(first, Mapping) else {str(i): module for i, module in enumerate(modules)}
+        for name, module in named.items():
+            self.add_module(name, checked(module))
+
+    def _slice(self, index: slice) -> Sequential:
+        return type(self)(dict(list(self._named().items())[index]))
+
+    def forward(self, input: Any) -> Any:
+        for module in self:
+            input = module(input)
+        return input
+
+
+class ModuleList(Row):
+    """A list of modules, which `parameters()` finds, unlike those of a plain list.
+
+    >>> import nn
+    >>> layers = nn.ModuleList(nn.Linear(2, 2) for _ in range(3))
+    >>> layers
+    ModuleList(
+      (0-2): 3 x Linear(in_features=2, out_features=2, bias=True)
+    )
+    >>> len(list(layers.parameters()))
+    6
+    """
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        super().__init__()
+        self.extend(modules)
+
+    def _slice(self, index: slice) -> ModuleList:
+        return type(self)(list(self)[index])
+
+    def __add__(self, other: Iterable[Module]) -> ModuleList:
+        return type(self)([*self, *other])
+
+    def __repr__(self) -> str:
+        runs: list[list[Any]] = []  # first index, last index, text
+        for i, text in enumerate(map(repr, self)):
+            if runs and runs[-1][2] == text:
+                runs[-1][1] = i
+            else:
+                runs.append([i, i, text])
+        lines = [
+            f"({a}): {indented(text)}" if a == b else f"({a}-{b}): {b - a + 1} x {indented(text)}"
+            for a, b, text in runs
+        ]
+        return tree(type(self).__name__, "", lines)
+
+
+class ModuleDict(Module):
+    """Modules by name, which `parameters()` finds, unlike those of a plain dict.
+
+    >>> import nn
+    >>> heads = nn.ModuleDict({"mean": nn.Linear(4, 2), "spread": nn.Linear(4, 2)})
+    >>> heads["mean"]([[1.0, 2.0, 3.0, 4.0]]).shape
+    (1, 2)
+    >>> list(heads)
+    ['mean', 'spread']
+    """
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
+        super().__init__()
+        self.update(modules)
+
+    def _named(self) -> dict[str, Module]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, Module)}
+
+    def __getitem__(self, key: str) -> Module:
+        return self._named()[key]
+
+    def __setitem__(self, key: str, module: Module) -> None:
+        self.add_module(key, checked(module))
+
+    def __delitem__(self, key: str) -> None:
+        if key not in self:
+            raise KeyError(key)
+        delattr(self, key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._named()
+
+    def __len__(self) -> int:
+        return len(self._named())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._named())
+
+    def keys(self) -> KeysView[str]:
+        return self._named().keys()
+
+    def values(self) -> ValuesView[Module]:
+        return self._named().values()
+
+    def items(self) -> ItemsView[str, Module]:
+        return self._named().items()
+
+    def pop(self, key: str) -> Module:
+        """Remove the module of that name, and return it."""
+        module = self[key]
+        del self[key]
+        return module
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add modules by name, in place of those that had the names."""
+        for key, module in dict(modules).items():
+            self[key] = module
+
+
+def checked(module: Any) -> Module:
+    if not isinstance(module, Module):
+        hint = ": pass an instance of it, with ()" if isinstance(module, type) and issubclass(module, Module) else ""
+        raise TypeError(f"{module!r} is not a module{hint}")
+    return module

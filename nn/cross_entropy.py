@@ -1,0 +1,312 @@
+"""Softmax cross-entropy: the negative log-probability of the right class, from the scores themselves.
+
+One operation from scores to loss. It keeps the scores and, for each example, their maximum and the sum of their
+exponentials: neither probabilities nor one-hot targets are stored.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd import Tensor, ops
+from autograd.operation import Array, operation
+from nn.casting import as_labels, casted, floating, plain
+
+__all__ = ["class_weights", "cross_entropy", "find_labels", "nll_loss", "reduction_of"]
+
+
+def reduction_of(reduction: str, name: str, known: tuple[str, ...] = ("mean", "sum", "none")) -> str:
+    """Return `reduction`, having refused an unknown one."""
+    if reduction not in known:
+        raise ValueError(f"{name}: reduction is {', '.join(map(repr, known))}, not {reduction!r}")
+    return reduction
+
+
+def find_labels(x: Array, target: Any, ignore_index: int | None, name: str) -> tuple[Any, Any]:
+    """Return class indices for scores (N, C, ...) or (C,) and where they count: None if all do.
+
+    Those that do not count become 0.
+    """
+    labels = as_labels(target, name)
+    if not x.shape:
+        raise ValueError(f"{name}: expected an input of shape (C,) or (N, C, ...), got a single number")
+    expected = x.shape[:1] + x.shape[2:] if len(x.shape) > 1 else ()
+    if labels.shape != expected:
+        raise ValueError(
+            f"{name}: expected class indices of shape {expected} for an input of shape {x.shape}, got {labels.shape}"
+        )
+    classes = x.shape[1] if len(x.shape) > 1 else x.shape[0]
+    if not labels.size:
+        return labels, None
+    kept, low, high = None, labels.min(), labels.max()
+    if ignore_index is not None and low <= ignore_index <= high:
+        kept = labels != ignore_index
+        labels = np.where(kept, labels, 0)
+        low, high = labels.min(), labels.max()
+    if low < 0 or high >= classes:
+        raise ValueError(
+            f"{name}: class {low if low < 0 else high} is out of range for {classes} classes; input {x.shape}, target "
+            f"{labels.shape}"
+        )
+    return labels, kept
+
+
+def class_weights(weight: Any, x: Array, name: str) -> Any:
+    """Return a weight for each class as an array in the dtype of the scores, or None."""
+    if weight is None:
+        return None
+    weight = plain(weight).astype(x.dtype)
+    classes = x.shape[1] if len(x.shape) > 1 else x.shape[0]
+    if weight.shape != (classes,):
+        raise ValueError(f"{name}: expected a weight of shape {(classes,)}, one a class, got {weight.shape}")
+    return weight
+
+
+def by_class(weight: Any, x: Array) -> Any:
+    """Return class weights so that they broadcast against scores (N, C, ...)."""
+    return weight.reshape(-1, *(1,) * (len(x.shape) - 2))
+
+
+def at(labels: Any) -> tuple[Any, ...]:
+    """Return the index that picks, from scores (N, C, ...), those at `labels` (N, ...)."""
+    if labels.ndim == 1:  # 3 us for the general way
+        return np.arange(len(labels)), labels
+    grid = np.ogrid[tuple(slice(n) for n in labels.shape)]
+    return grid[0], labels, *grid[1:]
+
+
+def averaged(losses: Array, divisor: Any) -> Array:
+    """Return the sum of losses over `divisor`; the mean of nothing is NaN, as PyTorch has it, without a warning."""
+    with np.errstate(invalid="ignore"):
+        return losses.sum() / losses.dtype.type(divisor)
+
+
+def spread(g: Array, divisor: Any) -> Array:
+    """Return the gradient of each loss from that of their average, with an axis for the classes."""
+    if divisor is None:
+        return np.expand_dims(g, 1)
+    return g / g.dtype.type(divisor)
+
+
+def shifted(x: Array) -> tuple[Array, Array, Array]:
+    """Return scores less their maximum over the classes, that maximum, and the sum of their exponentials."""
+    top = x.max(axis=1, keepdims=True)
+    if not np.isfinite(top.sum()):  # else Inf - Inf would be NaN
+        top = np.where(np.isfinite(top), top, 0)
+    z = x - top
+    return z, top, np.exp(z).sum(axis=1, keepdims=True)
+
+
+def probabilities(x: Array, aux: tuple[Array, Array]) -> Array:
+    """Return the softmax of the scores, again, in one new array."""
+    top, normalizer = aux
+    p = x - top
+    np.exp(p, out=p)
+    p /= normalizer
+    return p
+
+
+# Class indices
+
+
+def label_rule(
+    g: Array,
+    needs: tuple[bool, ...],
+    x: Array,
+    labels: Any,
+    kept: Any,
+    weight: Any,
+    smoothing: float,
+    divisor: Any,
+    aux: Any,
+) -> tuple[Array]:
+    """(softmax - gold) for each example: with smoothing and weights, gold is what those make of a one-hot row."""
+    g = spread(g, divisor)
+    p = probabilities(x, aux)
+    hot, rest, mass = gold(x, labels, weight, smoothing)
+    if mass is not None:
+        p *= mass
+    if rest is not None:
+        p -= rest
+    p[at(labels)] -= hot
+    if kept is not None:
+        p *= np.expand_dims(kept, 1)
+    p *= g
+    return (p,)
+
+
+def gold(x: Array, labels: Any, weight: Any, smoothing: float) -> tuple[Any, Any, Any]:
+    """Return what a smoothed and weighted one-hot row holds at its label and elsewhere, and its sum (None for 1)."""
+    one = x.dtype.type(1 - smoothing)
+    hot = one if weight is None else weight[labels] * one
+    if not smoothing:
+        return hot, None, None if weight is None else np.expand_dims(hot, 1)
+    share = x.dtype.type(smoothing / x.shape[1])
+    if weight is None:
+        return hot, share, None
+    return hot, by_class(weight, x) * share, np.expand_dims(hot, 1) + weight.sum() * share
+
+
+def label_composed(x: Array, labels: Any, kept: Any, weight: Any, smoothing: float, divisor: Any) -> Array:
+    log_p = ops.log_softmax(x, 1)
+    hot, rest, _ = gold(x, labels, weight, smoothing)
+    losses = -(log_p[at(labels)] * hot)
+    if rest is not None:
+        losses = losses - (log_p * rest).sum(axis=1)
+    if kept is not None:
+        losses = ops.where(kept, losses, 0.0)
+    return losses if divisor is None else averaged(losses, divisor)
+
+
+@operation(name="cross_entropy", inputs=("x",), joint=label_rule, composed=label_composed, aux=True)
+def label_cross_entropy(
+    x: Array, labels: Any, kept: Any, weight: Any, smoothing: float, divisor: Any
+) -> tuple[Array, Any]:
+    z, top, normalizer = shifted(x)
+    log_normalizer = np.log(normalizer)
+    hot, rest, _ = gold(x, labels, weight, smoothing)
+    losses = (log_normalizer[:, 0] - z[at(labels)]) * hot
+    if rest is not None:
+        losses += ((log_normalizer - z) * rest).sum(axis=1)
+    if kept is not None:
+        losses = np.where(kept, losses, 0)
+    return losses if divisor is None else averaged(losses, divisor), (top, normalizer)
+
+
+# A distribution over the classes
+
+
+def smoothed(target: Array, weight: Any, smoothing: float) -> Array:
+    """Return the distributions as the loss weighs them."""
+    if smoothing:
+        target = target * (1 - smoothing) + smoothing / target.shape[1]
+    return target if weight is None else target * by_class(weight, target)
+
+
+def dense_rule(
+    g: Array, needs: tuple[bool, ...], x: Array, target: Array, weight: Any, smoothing: float, divisor: Any, aux: Any
+) -> tuple[Array, Array]:
+    g = spread(g, divisor)
+    to_x = to_target = None
+    if needs[0]:
+        q = smoothed(target, weight, smoothing)
+        to_x = probabilities(x, aux)
+        to_x *= q.sum(axis=1, keepdims=True)
+        to_x -= q
+        to_x *= g
+    if needs[1]:
+        top, normalizer = aux
+        to_target = (np.log(normalizer) - (x - top)) * (g * (1 - smoothing))
+        to_target = to_target if weight is None else to_target * by_class(weight, x)
+    return to_x, to_target
+
+
+def dense_composed(x: Array, target: Array, weight: Any, smoothing: float, divisor: Any) -> Array:
+    losses = -(ops.log_softmax(x, 1) * smoothed(target, weight, smoothing)).sum(axis=1)
+    return losses if divisor is None else averaged(losses, divisor)
+
+
+@operation(name="cross_entropy", inputs=("x", "target"), joint=dense_rule, composed=dense_composed, aux=True)
+def dense_cross_entropy(x: Array, target: Array, weight: Any, smoothing: float, divisor: Any) -> tuple[Array, Any]:
+    z, top, normalizer = shifted(x)
+    losses = ((np.log(normalizer) - z) * smoothed(target, weight, smoothing)).sum(axis=1)
+    return losses if divisor is None else averaged(losses, divisor), (top, normalizer)
+
+
+# What users call
+
+
+def cross_entropy(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Softmax cross-entropy of scores with the right classes; its gradient is softmax(input) - gold.
+
+    Parameters
+    ----------
+    input : scores (logits) of shape (C,), (N, C) or (N, C, d1, ...).
+    target : class indices of any integer dtype, (), (N,) or (N, d1, ...); or probabilities in the shape of `input`,
+        through which gradients flow too.
+    weight : of each class, (C,).
+    ignore_index : the class index of examples that do not count.
+    reduction : "mean" over the examples that count, each by the weight of its class (for probabilities: over all);
+        "sum"; or "none" for the loss of each.
+    label_smoothing : the share of the probability, 0 to 1, that is spread evenly over all classes.
+
+    Raises
+    ------
+    ValueError : shapes do not fit, a class is out of range, an unknown reduction.
+
+    Examples
+    --------
+    >>> from autograd import Tensor
+    >>> scores = Tensor([[1.0, 1.0], [0.0, 1e4]], requires_grad=True)
+    >>> loss = cross_entropy(scores, [0, 1])
+    >>> loss.backward()
+    >>> round(loss.item(), 4), scores.grad.tolist()
+    (0.3466, [[-0.25, 0.25], [0.0, 0.0]])
+    """
+    name = "cross_entropy"
+    reduction_of(reduction, name)
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"{name}: label_smoothing is between 0 and 1, not {label_smoothing}")
+    x = floating(input, name)
+    target = target if isinstance(target, Tensor) else np.asarray(target)
+    weight = class_weights(weight, x, name) if x.shape else None
+    if target.dtype.kind == "f" and target.size:
+        if target.shape != x.shape or not x.shape:
+            raise ValueError(
+                f"{name}: expected probabilities of the shape of the input, {x.shape}, got {target.shape} "
+                f"{target.dtype}; class indices are integers"
+            )
+        single = len(x.shape) == 1
+        target = casted(target, x)
+        x, target = (x[None], target[None]) if single else (x, target)
+        divisor = {"mean": x.size / x.shape[1], "sum": 1, "none": None}[reduction]
+        losses = dense_cross_entropy(x, target, weight, label_smoothing, divisor)
+    else:
+        labels, kept = find_labels(x, target, ignore_index, name)
+        single = len(x.shape) == 1
+        if single:
+            x, labels, kept = x[None], labels[None], None if kept is None else kept[None]
+        divisor = divisor_of(labels, kept, weight, reduction)
+        losses = label_cross_entropy(x, labels, kept, weight, label_smoothing, divisor)
+    return losses[0] if single and divisor is None else losses
+
+
+def divisor_of(labels: Any, kept: Any, weight: Any, reduction: str) -> Any:
+    """Return what the sum of the losses is divided by: the weight of the examples that count; None for no sum."""
+    if reduction != "mean":
+        return {"sum": 1, "none": None}[reduction]
+    if weight is None:
+        return labels.size if kept is None else int(kept.sum())
+    return weight[labels].sum() if kept is None else weight[labels[kept]].sum()
+
+
+def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> Tensor:
+    """Return the negative of what `input`, log-probabilities (C,), (N, C) or (N, C, d1, ...), holds at the right class.
+
+    With `log_softmax` before it, `cross_entropy`, which is quicker. The arguments are those of `cross_entropy`.
+
+    >>> import numpy as np
+    >>> nll_loss(np.log([[0.5, 0.5], [0.2, 0.8]]), [0, 1], reduction="none").numpy().round(4)
+    array([0.6931, 0.2231])
+    """
+    name = "nll_loss"
+    reduction_of(reduction, name)
+    x = floating(input, name)
+    labels, kept = find_labels(x, target, ignore_index, name)
+    weight = class_weights(weight, x, name)
+    losses = -(x[at(labels)] if labels.ndim else x[int(labels)])
+    if weight is not None:
+        losses = losses * weight[labels]
+    if kept is not None:
+        losses = ops.where(kept, losses, 0.0)
+    divisor = divisor_of(labels, kept, weight, reduction)
+    return losses if divisor is None else averaged(losses, divisor)

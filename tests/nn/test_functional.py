@@ -1,0 +1,226 @@
+"""Functions: what PyTorch has no twin of, derivatives of the rules that are written here, dtypes and refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import autograd
+from autograd import Tensor, gradcheck, gradgradcheck
+from nn import functional as F
+from tests.cases import distinct, normal
+
+X, IMAGES = normal(3, 4), distinct(2, 4, 5, 6)
+CHECKED = {
+    "linear": [(F.linear, (X, normal(2, 4), normal(2))), (F.linear, (normal(4), normal(2, 4)))],
+    "bilinear": [(F.bilinear, (X, normal(3, 2), normal(5, 4, 2), normal(5)))],
+    "radial_basis": [(F.radial_basis, (X, normal(5, 4))), (F.radial_basis, (normal(4), normal(2, 4)))],
+    "maxout": [(lambda x: F.maxout(x, 2), (distinct(3, 4),)), (lambda x: F.maxout(x, 2, 1), (distinct(2, 4, 3),))],
+    "embedding": [(lambda w: F.embedding([[0, 2], [2, 1]], w), (X,))],
+    "scaled_dot_product_attention": [
+        (F.scaled_dot_product_attention, (normal(2, 3, 4), normal(2, 5, 4), normal(2, 5, 2))),
+        (
+            lambda q, k, v: F.scaled_dot_product_attention(q, k, v, np.tri(3, 5, -1, dtype=bool)),
+            (normal(3, 4), normal(5, 4), normal(5, 2)),
+        ),
+    ],
+    "adaptive_avg_pool2d": [(lambda x: F.adaptive_avg_pool2d(x, (3, 4)), (IMAGES,))],
+    "adaptive_max_pool2d": [(lambda x: F.adaptive_max_pool2d(x, (3, 4)), (IMAGES,))],
+    "interpolate": [
+        (lambda x: F.interpolate(x, 7), (IMAGES,)),
+        (lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"), (IMAGES,)),
+    ],
+    "pad": [(lambda x: F.pad(x, (1, -2, 2, 0), "reflect"), (IMAGES,))],
+    "local_response_norm": [(lambda x: F.local_response_norm(x, 3, 0.5), (IMAGES,))],
+    "batch_norm": [
+        (lambda x, w, b: F.batch_norm(x, None, None, w, b, True), (IMAGES, normal(4), normal(4))),
+        (lambda x, w, b: F.batch_norm(x, np.zeros(4), np.ones(4), w, b), (IMAGES, normal(4), normal(4))),
+    ],
+    "layer_norm": [(lambda x, w, b: F.layer_norm(x, 4, w, b), (X, normal(4), normal(4)))],
+    "group_norm": [(lambda x, w, b: F.group_norm(x, 2, w, b), (IMAGES, normal(4), normal(4)))],
+    "normalize": [(F.normalize, (X,))],
+    "prelu": [(F.prelu, (IMAGES + 0.03, normal(4)))],
+}
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_derivatives_equal_differences(name):
+    for function, inputs in CHECKED[name]:
+        assert gradcheck(function, *inputs)
+        assert gradgradcheck(function, *inputs)
+
+
+def test_functions_of_arrays_and_lists_return_tensors():
+    assert isinstance(F.relu([-1.0, 2.0]), Tensor)
+    assert F.linear([[1.0, 2.0]], [[3.0, 4.0]], [5.0]).tolist() == [[16.0]]
+    assert F.relu(np.float64(-2.0)).item() == 0.0
+
+
+@pytest.mark.parametrize("x", [np.ones((2, 3)), np.ones((2, 3), int), np.ones((2, 3), np.uint8)])
+def test_inputs_take_the_dtype_of_the_weight(x):
+    weight = Tensor(np.ones((4, 3), np.float32), requires_grad=True)
+    y = F.linear(x, weight, np.zeros(4))
+    y.sum().backward()
+    assert y.dtype == weight.grad.dtype == np.float32
+    assert weight.grad.tolist() == [[2.0] * 3] * 4
+
+
+def test_linear_keeps_no_input_that_no_gradient_reads():
+    x = Tensor(X, requires_grad=True)
+    y = F.linear(x, normal(2, 4))
+    assert all(array is not x.data for array in y._node.saved if array is not None)
+
+
+def test_step_is_0_or_1_and_passes_no_gradient():
+    x = Tensor([-2.0, 0.0, 3.0], requires_grad=True)
+    y = F.step(x)
+    y.sum().backward()
+    assert y.tolist() == [0.0, 0.0, 1.0]
+    assert x.grad.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_maxout_is_the_largest_of_linear_pieces():
+    weights = normal(2, 3, 4)  # pieces, units, inputs
+    pieces = F.linear(X, weights.transpose(1, 0, 2).reshape(6, 4))
+    expected = np.maximum(X @ weights[0].T, X @ weights[1].T)
+    np.testing.assert_allclose(F.maxout(pieces, 2).numpy(), expected)
+
+
+def test_radial_basis_is_the_sum_of_squares():
+    centers = normal(5, 4)
+    np.testing.assert_allclose(F.radial_basis(X, centers).numpy(), ((X[:, None] - centers) ** 2).sum(axis=-1))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        F.sigmoid,
+        F.tanh,
+        F.relu,
+        F.leaky_relu,
+        F.elu,
+        F.selu,
+        F.silu,
+        F.mish,
+        F.gelu,
+        F.softplus,
+        F.softmax,
+        F.log_softmax,
+        F.logsigmoid,
+        F.softsign,
+        F.hardtanh,
+        F.step,
+    ],
+)
+def test_activations_are_finite_far_out_in_float32(function):
+    x = Tensor(np.float32([-1e4, -100.0, 0.0, 100.0, 1e4]), requires_grad=True)
+    y = function(x)
+    y.sum().backward()
+    assert y.dtype == x.grad.dtype == np.float32
+    assert np.isfinite(y.numpy()).all()
+    assert np.isfinite(x.grad.numpy()).all()
+
+
+# Dropout
+
+
+def test_dropout_zeroes_a_share_and_keeps_the_mean():
+    autograd.manual_seed(0)
+    y = F.dropout(np.ones(100_000), 0.3).numpy()
+    assert abs((y == 0).mean() - 0.3) < 0.01
+    np.testing.assert_allclose(y[y != 0], 1 / 0.7)
+    assert F.dropout(np.ones(5), 0.3, training=False).tolist() == [1.0] * 5
+    assert F.dropout(np.ones(5), 1.0).tolist() == [0.0] * 5
+
+
+def test_dropout_draws_from_the_shared_generator():
+    autograd.manual_seed(3)
+    first = F.dropout(X)
+    autograd.manual_seed(3)
+    assert (F.dropout(X) == first.numpy()).all()
+
+
+def test_the_gradient_of_dropout_goes_where_the_numbers_went():
+    x = Tensor(np.ones((50, 50), np.float32), requires_grad=True)
+    y = F.dropout(x, 0.5)
+    y.sum().backward()
+    assert (x.grad.numpy() == y.numpy()).all()
+    assert y.dtype == np.float32
+
+
+def test_dropout2d_zeroes_whole_channels():
+    y = F.dropout2d(np.ones((8, 16, 3, 3))).numpy().reshape(8, 16, 9)
+    assert set(y.mean(axis=-1).ravel()) == {0.0, 2.0}
+
+
+# Embedding and attention
+
+
+def test_the_padding_row_gets_no_gradient():
+    weight = Tensor(X, requires_grad=True)
+    F.embedding([0, 1, 1, 2], weight, padding_idx=1).sum().backward()
+    assert weight.grad.tolist() == [[1.0] * 4, [0.0] * 4, [1.0] * 4]
+
+
+def test_a_place_that_may_attend_to_nothing_gets_zeros():
+    q = Tensor(normal(3, 4), requires_grad=True)
+    for nothing in (np.zeros((3, 5), bool), np.full((3, 5), -np.inf)):
+        q.grad = None
+        y = F.scaled_dot_product_attention(q, normal(5, 4), normal(5, 2), nothing)
+        y.sum().backward()
+        assert (y.numpy() == 0).all()
+        assert (q.grad.numpy() == 0).all()
+
+
+def test_attention_dropout_follows_the_seed():
+    autograd.manual_seed(1)
+    first = F.scaled_dot_product_attention(X, X, X, dropout_p=0.5)
+    autograd.manual_seed(1)
+    assert (F.scaled_dot_product_attention(X, X, X, dropout_p=0.5) == first.numpy()).all()
+
+
+# Running statistics
+
+
+def test_batch_norm_moves_its_running_statistics_in_place():
+    x = normal(6, 3)
+    mean, var = Tensor(np.zeros(3, np.float32)), Tensor(np.ones(3, np.float32))
+    arrays = mean.data, var.data
+    F.batch_norm(x, mean, var, training=True, momentum=0.2)
+    assert mean.data is arrays[0]
+    assert var.data is arrays[1]
+    np.testing.assert_allclose(mean.numpy(), 0.2 * x.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(var.numpy(), 0.8 + 0.2 * x.var(axis=0, ddof=1), rtol=1e-5)
+
+
+# What is refused
+
+
+def test_what_does_not_fit_is_refused_by_name():
+    for message, call in {
+        r"linear: .*\(3, 4\) and \(2, 3\)": lambda: F.linear(X, normal(2, 3)),
+        r"linear: expected a bias of shape \(2,\)": lambda: F.linear(X, normal(2, 4), normal(3)),
+        "bilinear: expected": lambda: F.bilinear(X, X, normal(5, 4, 3)),
+        "radial_basis: expected": lambda: F.radial_basis(X, normal(5, 3)),
+        "maxout: groups of 3 do not fit": lambda: F.maxout(X, 3),
+        "prelu: expected one weight": lambda: F.prelu(X, normal(3)),
+        r"conv2d: expected \(N, C, H, W\) or \(C, H, W\), got \(3, 4\)": lambda: F.conv2d(X, normal(1, 1, 2, 2)),
+        "embedding: index 3 is out of range": lambda: F.embedding([3], X),
+        "embedding: expected a target of integers|embedding: .*integers": lambda: F.embedding([0.5], X),
+        "dropout: p is a probability": lambda: F.dropout(X, 1.5),
+        "dropout2d: expected": lambda: F.dropout2d(X),
+        "adaptive_avg_pool2d: output_size": lambda: F.adaptive_avg_pool2d(IMAGES, 0),
+        "interpolate: give either": lambda: F.interpolate(IMAGES),
+        "interpolate: expected .* with 'cubic'": lambda: F.interpolate(IMAGES, 3, mode="cubic"),
+        "pad: expected a pair": lambda: F.pad(X, (1,)),
+        "pad: mode is": lambda: F.pad(X, (1, 1), "mirror"),
+        "batch_norm: expected more than 1 value": lambda: F.batch_norm(normal(1, 3), None, None, training=True),
+        r"batch_norm: expected a weight of shape \(4,\)": lambda: F.batch_norm(IMAGES, None, None, normal(3)),
+        "layer_norm: expected an input whose last axes": lambda: F.layer_norm(X, 3),
+        "group_norm: 3 groups do not divide": lambda: F.group_norm(IMAGES, 3),
+        "one_hot: 0 to 3 are out of range": lambda: F.one_hot([0, 3], 3),
+        "give attn_mask or is_causal": lambda: F.scaled_dot_product_attention(X, X, X, np.ones((3, 3)), is_causal=True),
+        "expected a mask that broadcasts": lambda: F.scaled_dot_product_attention(X, X, X, np.ones((2, 3))),
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            call()
