@@ -7,24 +7,24 @@ or its files lie among ours. Nothing is told apart by then but by looking.
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
+import os
 
 OF_HIPS = "differential_operators.py"  # a file of HIPS autograd's that we never have
 
 
 def check(name: str) -> None:
     """Raise ImportError, naming the cure, unless package `name` lies beside this one and is of gategrad alone."""
-    ours = Path(__file__).resolve().parent.parent / name
+    ours = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), name)
     try:
         file = importlib.import_module(name).__file__
     except ImportError as error:
         raise ImportError(message(name, f"cannot be imported ({error})")) from error
     if file is None:  # a folder without __init__.py: what is left when the other package was uninstalled
         raise ImportError(message(name, "has lost its __init__.py"))
-    found = Path(file).resolve().parent
+    found = os.path.dirname(os.path.realpath(file))
     if found != ours:
         raise ImportError(message(name, f"is found in {found}, not in {ours}"))
-    if (ours / OF_HIPS).exists():
+    if os.path.exists(os.path.join(ours, OF_HIPS)):
         raise ImportError(message(name, f"is mixed with files of HIPS autograd in {ours}"))
 
 

@@ -26,13 +26,15 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autograd import Tensor
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["load", "save"]
 
@@ -62,6 +64,8 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
     ------
     ValueError : another suffix; something that cannot be saved, by its place in the state.
     """
+    from pathlib import Path  # imported late, here and below: 4 ms of an import of nn
+
     target = Path(os.path.realpath(path))
     suffix = suffix_of(target)
     arrays, tree = flattened(state)
@@ -76,6 +80,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     ------
     ValueError : the file is truncated, damaged or not of this kind, or holds what is no numbers (Python objects, say).
     """
+    from pathlib import Path
+
     source = Path(path)
     suffix = suffix_of(source)
     source.stat()  # raises FileNotFoundError, which says enough
