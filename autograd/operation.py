@@ -62,7 +62,6 @@ class Operation:
         self.special = bool(joint or aux or outputs or views)
         self.keeps_inputs = composed is not None or any(n in self.inputs for reads in self.reads for n in reads)
         self.reads_shapes = any(n.endswith("_shape") for reads in self.reads for n in reads)
-        self.keep = self.compile_keep()
 
     def __repr__(self) -> str:
         return f"<operation {self.name}({', '.join(self.names)})>"
@@ -79,11 +78,12 @@ class Operation:
                 raise TypeError(f"{self.name}: a rule reads {name!r}; it may read {', '.join(sorted(known))}")
         return reads
 
-    def compile_keep(self) -> list[Callable[..., Any]]:
-        """Compile, for each set of inputs that need a gradient, what picks the things that their rules read.
+    @functools.cached_property
+    def keep(self) -> list[Callable[..., Any]]:
+        """For each set of inputs that need a gradient, what picks the things that their rules read.
 
         For `multiply` with both it is `lambda x, y, out, aux: (y, x)`. Compiled, since this runs at every
-        record: 50 ns, against 400 for a loop over the names.
+        record: 50 ns, against 400 for a loop over the names; most at first use, since compiling all takes 7 ms.
         """
 
         def source(name: str) -> str:
