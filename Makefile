@@ -18,7 +18,7 @@ export PYTHON PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.demo ## a circuit's gradients, and a net trained on handwritten digits; pictures in demo-output/
+demo: $(VENV)/.demo ## a circuit's gradients, and two nets trained on handwritten digits; pictures in demo-output/
 	@$(RUN) notebooks.demo $(ARGS)
 
 test: $(VENV)/.test ## linters, type checks, and every test but the slow ones

@@ -270,7 +270,8 @@ class Watch:
         """Write down what was seen of a step, if it had a backward pass."""
         if self._looking and self._sums:
             self.steps.append(self._count - 1)
-            for name, sums in self._sums.items():
+            for name in filter(self._sums.__contains__, self._layers):  # first layer first, in every panel
+                sums = self._sums[name]
                 mean = sum(total for total, _ in sums) / max(1, sum(size for _, size in sums))
                 self.gradients.setdefault(name, []).append(mean)
             for name, weights in self._layers.items():
