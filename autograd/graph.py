@@ -75,8 +75,8 @@ class Node:
 class DetailedNode(Node):
     """A node made inside `autograd.record()`, or of a view of a leaf.
 
-    `value` is its result, `grad` its gradient after a backward pass and `constants` a
-    (value, operand) for each input that is no parent or a leaf, None for the others.
+    `value` is its result, `grad` its gradient after a backward pass. `constants` has a (value, weak reference to the
+    tensor, its leaf) for each input that is no parent or a leaf, None for the others.
     """
 
     __slots__ = ("constants", "grad", "value", "version")
@@ -85,7 +85,8 @@ class DetailedNode(Node):
 class ScalarNode:
     """One recorded operation with a 0-d result: its value, constants and gradient are always kept.
 
-    `constants` has a (value, operand) for each input that is no parent, None for the others.
+    `constants` has a (value if 0-d, weak reference to the tensor, its leaf) for each input that is no parent, None for
+    the others.
     """
 
     __slots__ = ("constants", "grad", "notes", "op", "parents", "saved", "seq", "value")

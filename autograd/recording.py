@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
+from weakref import ref
 
 import numpy as np
 
@@ -106,10 +107,10 @@ def binary(op: Operation) -> Callable[..., Any]:
                 result._node = None
                 return result
             saved = keep_y(a, b, out, None)
-            constants: tuple[Any, ...] | None = ((a, x), None)
+            constants: tuple[Any, ...] | None = ((a, None, None) if a is x else seen(a, x), None)
         elif q is None:
             saved = keep_x(a, b, out, None)
-            constants = (None, (b, y))
+            constants = (None, (b, None, None) if b is y else seen(b, y))
         else:
             saved = keep_both(a, b, out, None)
             constants = None
@@ -216,9 +217,19 @@ def option(op: Operation, name: str, value: Tensor) -> Any:
 
 
 def constants_of(parents: Sequence[Any], arrays: Sequence[Any], operands: Sequence[Any]) -> tuple[Any, ...]:
-    """Return the (value, operand) of each input that is no parent, None for the others."""
+    """Return what pictures need to know of each input that is no parent, None for the others."""
     found = zip(parents, arrays, operands, strict=True)
-    return tuple([(a, x) if p is None and x is not None else None for p, a, x in found])
+    return tuple([seen(a, x) if p is None and x is not None else None for p, a, x in found])
+
+
+def seen(value: Any, operand: Any, larger: bool = False) -> tuple[Any, Any, Any]:
+    """Return what a node remembers of an input: its value if that is 0-d (or `larger`), and which tensor it was.
+
+    That is a weak reference, and the place where its name is: the tensor may become the node's own result (`t += x`),
+    and a graph is freed without the collector.
+    """
+    value = value if larger or not getattr(value, "shape", ()) else None
+    return (value, ref(operand), operand._leaf) if isinstance(operand, Tensor) else (value, None, None)
 
 
 def finish(
@@ -301,7 +312,10 @@ def observed(mode: modes.Mode, node: Any, out: Any, inputs: tuple[Any, ...]) -> 
     detailed.version = node.version
     detailed.value = out
     detailed.constants = tuple(
-        [pair if p is None or p.op is None else None for p, pair in zip(node.parents, inputs, strict=True)]
+        [
+            seen(*pair, larger=True) if p is None or p.op is None else None
+            for p, pair in zip(node.parents, inputs, strict=True)
+        ]
     )
     detailed.grad = None
     return detailed

@@ -239,6 +239,36 @@ class TestFreedByReferenceCounting:
         assert [r() for r in watched] == [None] * 5
         assert gc.collect() == 0
 
+    @pytest.mark.parametrize(
+        "accumulate",
+        [
+            lambda t, w: t.__iadd__(w * 3),
+            lambda t, w: t.__imul__(w),
+            lambda t, w: t.__setitem__((), w),
+            lambda t, w: t.__iadd__(t + w),
+        ],
+    )
+    @pytest.mark.parametrize("size", [(), (2,)])
+    def test_a_total_that_becomes_a_result(self, accumulate, size):
+        w, total = leaf(np.full(size, 2.0)), Tensor(np.zeros(size))
+        with autograd.record():
+            accumulate(total, w)
+        total.backward(np.ones(size))
+        gone = weakref.ref(total)
+        del total
+        assert gone() is None
+        assert gc.collect() == 0
+
+    def test_a_number_keeps_no_large_operands(self):
+        data = np.ones(1000)
+        gone = weakref.ref(data)
+        w = leaf(np.ones(1000))
+        out = np.dot(autograd.from_numpy(data), w)
+        out.backward()
+        del data
+        assert gone() is None
+        assert out._node.value == 1000.0
+
     def test_without_backward_too(self):
         x = leaf(np.ones(3))
         kept = []

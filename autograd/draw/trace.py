@@ -151,16 +151,19 @@ def constant_vertex(value: Any, name: str | None) -> Vertex:
 
 def add_constant(vertex: Vertex, position: int, node: Any, constants: dict[int, Vertex], names: Names) -> None:
     """Add an operand that needs no gradient: on the gate if it is a nameless number, else as a vertex of its own."""
-    value, operand = node.constants[position]
+    value, reference, leaf = node.constants[position]
+    operand = reference() if reference is not None else None
+    name = names.tensor(operand) if operand is not None else names.place(leaf) if leaf is not None else None
     if value is None:
+        vertex.links.append(Link(Vertex("constant", "", name)))
         return
-    name = names.tensor(operand) if isinstance(operand, Tensor) else None
     if name is None and not np.shape(value):
         vertex.folded.append((position, value))
         return
-    known = constants.get(id(operand))
+    key = id(value if operand is None else operand)
+    known = constants.get(key)
     if known is None:
-        known = constants[id(operand)] = constant_vertex(value, name)
+        known = constants[key] = constant_vertex(value, name)
     vertex.links.append(Link(known))
     if stretched(node, np.shape(value)):
         vertex.stretched.add(len(vertex.links) - 1)
