@@ -58,7 +58,7 @@ def run(arguments: Sequence[str]) -> None:
     # A formula may start with a minus, which an option does too; a blank before it makes the difference.
     options = ("-h", "--help", "--steps")
     argv = [f" {a}" if a.startswith("-") and a not in options and not a.startswith("--svg") else a for a in arguments]
-    chosen = parser().parse_args(argv)
+    chosen = parser().parse_intermixed_args(argv)
     source = chosen.formula.strip()
     if chosen.steps and not chosen.svg:
         raise ValueError("--steps goes with --svg FILE")

@@ -39,7 +39,9 @@ def from_numpy(array: NDArray[Any], *, requires_grad: bool = False, name: str | 
         raise TypeError(
             f"from_numpy takes a NumPy array, not {type(array).__name__}; Tensor(...) copies anything numeric"
         )
-    return finished(wrap(numeric(array, None, copy=False), None), requires_grad, name)
+    result = finished(wrap(numeric(array, None, copy=False), None), requires_grad, name)
+    result._data = numeric(array, None, copy=False)  # `requires_grad` would have made it one of its own
+    return result
 
 
 def finished(result: Tensor, requires_grad: bool, name: str | None) -> Tensor:

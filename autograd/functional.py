@@ -93,6 +93,8 @@ def gradients(
 
 
 def listed(tensors: Any, what: str) -> list[Tensor]:
+    if not isinstance(tensors, (Tensor, list, tuple)):
+        raise TypeError(f"gradients: {what} is a tensor, or there is a list of them, not {type(tensors).__name__}")
     found = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     for position, x in enumerate(found):
         if not isinstance(x, Tensor):

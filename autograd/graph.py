@@ -238,11 +238,13 @@ def backward(
                 ):
                     sent = fit(sent, parent, op)
                     if sent.shape is None:
+                        if searching:
+                            op.search_gradient(sent.gradient, node)
                         sent = sent.added_to(before, parent, owned)
                         if before is not None:
                             pending[parent] = sent
                             continue
-                if searching:
+                if searching and not isinstance(sent, list):
                     op.search_gradient(sent, node)
                 if before is None:
                     pending[parent] = sent

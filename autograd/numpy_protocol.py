@@ -19,13 +19,13 @@ from autograd.tensor import Tensor
 
 # Piecewise constant, or no function of the values: they always run.
 PLAIN_NAMES: Final = """
-    all allclose any argmax argmin argpartition argsort argwhere around array2string array_equal array_equiv array_repr
-    array_str bincount can_cast ceil common_type count_nonzero digitize divmod empty_like equal fix flatnonzero floor
-    floor_divide full_like greater greater_equal histogram histogram2d histogram_bin_edges histogramdd isclose iscomplex
-    iscomplexobj isfinite isin isinf isnan isneginf isposinf isreal isrealobj less less_equal lexsort logical_and
-    logical_not logical_or logical_xor may_share_memory min_scalar_type nanargmax nanargmin ndim nonzero not_equal
-    ones_like result_type rint round searchsorted shape shares_memory sign signbit size spacing trunc unique unique_all
-    unique_counts unique_inverse unique_values zeros_like diag_indices_from tril_indices_from triu_indices_from
+    all allclose any argmax argmin argpartition argsort argwhere around array2string array_equal array_equiv
+    array_repr array_str can_cast ceil common_type count_nonzero diag_indices_from digitize empty_like equal fix
+    flatnonzero floor floor_divide full_like greater greater_equal isclose iscomplex iscomplexobj isfinite isin
+    isinf isnan isneginf isposinf isreal isrealobj less less_equal lexsort logical_and logical_not logical_or
+    logical_xor may_share_memory min_scalar_type nanargmax nanargmin ndim nonzero not_equal ones_like result_type
+    rint round searchsorted shape shares_memory sign signbit size spacing tril_indices_from triu_indices_from trunc
+    unique_counts zeros_like
 """
 PLAIN: Final = {getattr(np, name) for name in PLAIN_NAMES.split() if hasattr(np, name)} | {np.linalg.matrix_rank}
 REDUCE: Final = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logaddexp": "logsumexp"}

@@ -140,6 +140,8 @@ class Operation:
                 return np.asarray(x)
             # Beside a float64, which is a Python float too, Python's arithmetic would keep it a Python number.
             return np.complex128(x) if type(x) is complex and isinstance(other, float) else x
+        if np.asarray(x).dtype.kind not in "fciub":
+            raise TypeError(f"{self.name}: an operand is a number, an array or a tensor, not {type(x).__name__}")
         return np.array(x) if matters and self.keeps_inputs else np.asarray(x)
 
     def prepare(self, node: Any, gradient: Any, create_graph: bool) -> tuple[Any, Sequence[Any], Sequence[Any]]:

@@ -6,6 +6,7 @@ its own for making the node would cost as much as the operation.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
@@ -34,6 +35,7 @@ def unary(op: Operation) -> Callable[..., Any]:
         parent = x._node
         try:
             out = forward(a)
+            shape = out.shape
         except Exception as error:
             raise explain(error, op, (x,)) from error
         mode = current()
@@ -48,7 +50,6 @@ def unary(op: Operation) -> Callable[..., Any]:
         if parent is None:
             result._node = None
             return result
-        shape = out.shape
         node: Any
         if shape:
             node = Node()
@@ -91,6 +92,7 @@ def binary(op: Operation) -> Callable[..., Any]:
             q = None
         try:
             out = forward(a, b)
+            shape = out.shape
         except Exception as error:
             raise explain(error, op, (x, y)) from error
         mode = current()
@@ -114,7 +116,6 @@ def binary(op: Operation) -> Callable[..., Any]:
         else:
             saved = keep_both(a, b, out, None)
             constants = None
-        shape = out.shape
         node: Any
         if shape:
             node = Node()
@@ -160,7 +161,7 @@ def general(op: Operation) -> Callable[..., Any]:
                 seen += 1
                 values[position] = option(op, op.names[position], x)
             elif needed and isinstance(x, (np.ndarray, list)):
-                values[position] = x.copy()  # since the user may change it before a rule reads it
+                values[position] = copy.deepcopy(x)  # since the user may change it before a rule reads it
         if not seen:
             return forward(*values)[0] if op.aux else forward(*values)
         if seen < len(inputs):
@@ -313,7 +314,7 @@ def observed(mode: modes.Mode, node: Any, out: Any, inputs: tuple[Any, ...]) -> 
     detailed.value = out
     detailed.constants = tuple(
         [
-            seen(*pair, larger=True) if p is None or p.op is None else None
+            seen(pair[0], pair[1], larger=True) if p is None or p.op is None else None
             for p, pair in zip(node.parents, inputs, strict=True)
         ]
     )
@@ -333,6 +334,8 @@ def explain(error: Exception, op: Operation, args: tuple[Any, ...] | list[Any]) 
     operands = [(n, a) for n, a in zip(op.names, args, strict=False) if n in op.inputs]
     if op.variadic:
         operands = [(f"{n}[{i}]", a) for n, group in operands for i, a in enumerate(group)]
+    if isinstance(error, AttributeError):
+        error = TypeError(f"the forward is to return an array or a NumPy number ({error})")
     message = f"{op.name}: {error}" + "".join(f"; {n} is {describe(a)}" for n, a in operands)
     for kind in type(error).__mro__:
         try:

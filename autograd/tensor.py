@@ -51,6 +51,10 @@ class Notes:
             answer = answer if isinstance(answer, Tensor) else Tensor(answer, dtype=tensor.dtype)
             if answer.shape != tensor.shape:
                 raise ValueError(f"a hook returned shape {answer.shape} for a gradient of shape {tensor.shape}")
+            if answer.dtype != tensor.dtype:
+                if not np.can_cast(answer.dtype, tensor.dtype, "same_kind"):
+                    raise TypeError(f"a hook returned {answer.dtype} for a gradient of {tensor.dtype}")
+                answer = answer.astype(tensor.dtype)
             tensor = answer
         if self.retain:
             self.grad = tensor if self.grad is None else self.grad + tensor
@@ -188,6 +192,7 @@ class Tensor:
         self, data: Any, requires_grad: bool = False, dtype: DTypeLike | None = None, name: str | None = None
     ) -> None:
         if isinstance(data, Tensor):
+            data._refuse_to_leave("Tensor()")
             data = data._data
         self._data = numeric(data, dtype, copy=True)
         self._node = self._leaf = None
@@ -211,6 +216,10 @@ class Tensor:
             self.mark_overwritten()
             return
         value = numeric(value, None, copy=False)
+        if self._node is not None and value.dtype.kind not in "fc":
+            raise TypeError(
+                f"data of {self.label()}, which requires a gradient, is floating or complex, not {value.dtype}"
+            )
         if (
             self._node is not None
             and self._node.op is not None
@@ -268,7 +277,12 @@ class Tensor:
                 f"only floating and complex tensors have gradients, not {self.dtype}: write -2.0 for -2, or pass "
                 "dtype=float"
             )
-        self._node = self._place() if requires_grad else None
+        if not requires_grad:
+            self._node = None
+        elif self._node is None:
+            if isinstance(self._data, np.ndarray) and not held_alone(self):
+                self._data = np.array(self._data)  # an optimiser will overwrite it, and that nothing else may see
+            self._node = self._place()
         return self
 
     @property
@@ -398,6 +412,8 @@ class Tensor:
         """
         if self._node is None:
             raise RuntimeError(f"{self.label()} needs no gradient, so a hook on it would never run")
+        if not callable(hook):
+            raise TypeError(f"a hook is a function of the gradient, not {type(hook).__name__}")
         hooks = self._notes().hooks
         key = next(HOOK_KEYS)
         hooks[key] = hook
@@ -533,7 +549,7 @@ class Tensor:
     def __deepcopy__(self: Self, memo: dict[int, Any]) -> Self:
         result = self._rebuilt()
         if self._leaf is not None and self._leaf.grad is not None:
-            result.grad = self._leaf.grad.detach()
+            result.grad = Tensor(self._leaf.grad.detach())
         memo[id(self)] = result
         return result
 

@@ -132,3 +132,9 @@ def test_mistakes_are_named(capsys, arguments, message):
 def test_numbers_are_floats(capsys):
     assert Expression("7 / 2")({}) == 3.5
     assert isinstance(Expression("x * 2")({"x": Tensor(3.0)}), Tensor)
+
+
+def test_options_may_stand_before_the_values(capsys, tmp_path):
+    path = tmp_path / "circuit.svg"
+    run(capsys, "(x + y) * z", "--svg", str(path), "x=-2", "y=5", "z=-4")
+    assert path.exists()

@@ -373,6 +373,18 @@ class TestHooks:
         with pytest.raises(ValueError, match="a hook returned shape"):
             a.sum().backward()
 
+    def test_a_hook_keeps_the_dtype(self):
+        a = leaf(np.ones(2, np.float32))
+        a.register_hook(lambda g: Tensor([1.0, 2.0]))
+        a.sum().backward()
+        assert a.grad.dtype == np.float32
+        b = leaf([1.0, 2.0])
+        b.register_hook(lambda g: g * 1j)
+        with pytest.raises(TypeError, match="a hook returned complex128 for a gradient of float64"):
+            b.sum().backward()
+        with pytest.raises(TypeError, match="a hook is a function"):
+            b.register_hook(None)
+
     def test_a_hook_on_a_tensor_without_gradient_raises(self):
         with pytest.raises(RuntimeError, match="never run"):
             Tensor(1.0).register_hook(print)
@@ -498,6 +510,11 @@ class TestBadInput:
             leaf(np.ones(2)) + "text"
         with pytest.raises(TypeError, match="multiply"):
             leaf(2.0) * None
+
+    def test_a_forward_that_returns_no_array(self):
+        floats = autograd.operation(lambda x: float(x), name="floats", x=lambda g: g)
+        with pytest.raises(TypeError, match="floats: the forward is to return an array"):
+            floats(leaf(1.0))
 
     def test_a_rule_that_returns_nothing(self):
         silent = autograd.operation(lambda x: x * 2, name="silent", x=lambda g: None)

@@ -108,6 +108,13 @@ class TestAnomaly:
         assert "the gradient of sqrt made Inf at index (0,)" in str(caught.value)
         assert "# the culprit" in str(caught.value)
 
+    def test_operations_with_several_results(self):
+        x = leaf([[2.0, 1.0], [1.0, 3.0]])
+        with anomaly_mode():
+            u, s, _ = np.linalg.svd(x)
+            (s.sum() + u.sum()).backward()
+        assert x.grad.shape == (2, 2)
+
     def test_no_finding_no_error(self):
         x = leaf([1.0, 2.0])
         with anomaly_mode():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -162,6 +163,29 @@ class TestWhatItIs:
         with pytest.raises(RuntimeError, match="detach"):
             (leaf(1.0) * 2).requires_grad_(False)
 
+    def test_what_becomes_a_leaf_no_longer_shares_its_array(self):
+        x = leaf([1.0, 2.0])
+        y = x * 1
+        total = (y * y).sum()
+        other = y.detach().requires_grad_()
+        other.data -= 1.0
+        total.backward()
+        assert y.tolist() == [1.0, 2.0]
+        assert x.grad.tolist() == [2.0, 4.0]
+        whole = Tensor([1.0, 2.0, 3.0])
+        part = whole[:2].requires_grad_()
+        part.data -= 1.0
+        assert whole.tolist() == [1.0, 2.0, 3.0]
+        array = np.zeros(2)
+        shared = autograd.from_numpy(array, requires_grad=True)
+        array[0] = 5.0
+        assert shared.tolist() == [5.0, 0.0]
+
+    def test_data_of_a_leaf_stays_floating(self):
+        p = leaf([1.0, 2.0], name="p")
+        with pytest.raises(TypeError, match=r"'p'.*floating or complex, not int64"):
+            p.data = np.array([1, 2])
+
     def test_grad_can_be_set(self):
         a = leaf([1.0, 2.0])
         a.grad = [3.0, 4.0]
@@ -195,6 +219,18 @@ class TestConstantsAreValues:
         indices[0] = indices[1] = 2
         y.backward()
         assert x.grad.tolist() == [2.0, 0.0, 0.0]
+
+    def test_a_nested_option_may_change_afterwards(self):
+        x, width = leaf([1.0, 2.0]), [[1, 0]]
+        y = np.pad(x, width)
+        width[0][0] = 0
+        (y * [1.0, 10.0, 100.0]).sum().backward()
+        assert x.grad.tolist() == [10.0, 100.0]
+
+    def test_objects_that_are_no_numbers(self):
+        for wrong in (lambda: leaf(2.0) + Fraction(1, 2), lambda: Fraction(1, 2) + leaf([1.0])):
+            with pytest.raises(TypeError, match="add: an operand is a number, an array or a tensor, not Fraction"):
+                wrong()
 
     def test_float32_stays_with_python_numbers_and_not_with_numpy_scalars(self):
         x = leaf(np.ones(3, np.float32))
@@ -432,6 +468,18 @@ class TestCopies:
     def test_a_history_is_refused(self, way):
         with pytest.raises(RuntimeError, match=r"multiply.*detach\(\)"):
             way(leaf(1.0) * 2)
+
+    def test_a_deep_copy_has_a_gradient_of_its_own(self):
+        x = leaf([1.0, 2.0])
+        x.grad = [3.0, 4.0]
+        twin = copy.deepcopy(x)
+        twin.grad.data *= 0.0
+        assert x.grad.tolist() == [3.0, 4.0]
+
+    def test_a_tensor_of_a_tensor_with_history_is_refused(self):
+        with pytest.raises(TypeError, match=r"Tensor\(\) of a tensor .* lose its gradient"):
+            Tensor(leaf([1.0]) * 2)
+        assert Tensor((leaf([1.0]) * 2).detach()).tolist() == [2.0]
 
     def test_clone_is_differentiable_and_shares_nothing(self):
         x = leaf([1.0, 2.0])
