@@ -39,8 +39,9 @@ def from_numpy(array: NDArray[Any], *, requires_grad: bool = False, name: str | 
         raise TypeError(
             f"from_numpy takes a NumPy array, not {type(array).__name__}; Tensor(...) copies anything numeric"
         )
-    result = finished(wrap(numeric(array, None, copy=False), None), requires_grad, name)
-    result._data = numeric(array, None, copy=False)  # `requires_grad` would have made it one of its own
+    data = numeric(array, None, copy=False)
+    result = finished(wrap(data, None), requires_grad, name)
+    result._data = data  # `requires_grad` would have made it one of its own
     return result
 
 

@@ -140,9 +140,11 @@ class Operation:
                 return np.asarray(x)
             # Beside a float64, which is a Python float too, Python's arithmetic would keep it a Python number.
             return np.complex128(x) if type(x) is complex and isinstance(other, float) else x
-        if np.asarray(x).dtype.kind not in "fciub":
+        array = np.asarray(x)
+        if array.dtype.kind not in "fciub":
             raise TypeError(f"{self.name}: an operand is a number, an array or a tensor, not {type(x).__name__}")
-        return np.array(x) if matters and self.keeps_inputs else np.asarray(x)
+        made_here = isinstance(x, (list, tuple))
+        return np.array(array) if matters and self.keeps_inputs and not made_here else array
 
     def prepare(self, node: Any, gradient: Any, create_graph: bool) -> tuple[Any, Sequence[Any], Sequence[Any]]:
         """Return gradient, rules and their arguments for `backward`, where they are not simply rules on arrays."""

@@ -9,7 +9,8 @@ import numpy as np
 
 from autograd import Tensor, ops
 from nn import functional as F
-from nn.layers.entry import check_last, constant, entered, full, positive, tensor, uniform
+from nn.casting import given
+from nn.layers.entry import check_last, constant, entered, full, positive, uniform
 from nn.module import Module
 
 if TYPE_CHECKING:
@@ -38,14 +39,14 @@ class Sigmoid(Plain):
     """1 / (1 + exp(-x))."""
 
     def forward(self, input: Any) -> Tensor:
-        return ops.sigmoid(tensor(input))
+        return ops.sigmoid(given(input))
 
 
 class Tanh(Plain):
     """The hyperbolic tangent."""
 
     def forward(self, input: Any) -> Tensor:
-        return ops.tanh(tensor(input))
+        return ops.tanh(given(input))
 
 
 class ReLU(InPlace):
@@ -57,7 +58,7 @@ class ReLU(InPlace):
     """
 
     def forward(self, input: Any) -> Tensor:
-        return ops.relu(tensor(input))
+        return ops.relu(given(input))
 
 
 class LeakyReLU(InPlace):
@@ -68,7 +69,7 @@ class LeakyReLU(InPlace):
         self.negative_slope = negative_slope
 
     def forward(self, input: Any) -> Tensor:
-        return ops.leaky_relu(tensor(input), self.negative_slope)
+        return ops.leaky_relu(given(input), self.negative_slope)
 
     def extra_repr(self) -> str:
         return f"negative_slope={self.negative_slope}" + (", inplace=True" if self.inplace else "")
@@ -103,7 +104,7 @@ class ELU(InPlace):
         self.alpha = alpha
 
     def forward(self, input: Any) -> Tensor:
-        return ops.elu(tensor(input), self.alpha)
+        return ops.elu(given(input), self.alpha)
 
     def extra_repr(self) -> str:
         return f"alpha={self.alpha}" + (", inplace=True" if self.inplace else "")
@@ -113,14 +114,14 @@ class SELU(InPlace):
     """The self-normalising ELU, with its fixed scale and alpha."""
 
     def forward(self, input: Any) -> Tensor:
-        return ops.selu(tensor(input))
+        return ops.selu(given(input))
 
 
 class SiLU(InPlace):
     """x * sigmoid(x), also called swish."""
 
     def forward(self, input: Any) -> Tensor:
-        return ops.silu(tensor(input))
+        return ops.silu(given(input))
 
 
 class GELU(Module):
@@ -133,7 +134,7 @@ class GELU(Module):
         self.approximate = approximate
 
     def forward(self, input: Any) -> Tensor:
-        return ops.gelu(tensor(input), self.approximate)
+        return ops.gelu(given(input), self.approximate)
 
     def extra_repr(self) -> str:
         return f"approximate={self.approximate!r}"
@@ -148,7 +149,7 @@ class Softplus(Module):
         self.threshold = threshold
 
     def forward(self, input: Any) -> Tensor:
-        return ops.softplus(tensor(input), self.beta, self.threshold)
+        return ops.softplus(given(input), self.beta, self.threshold)
 
     def extra_repr(self) -> str:
         return f"beta={self.beta}, threshold={self.threshold}"
@@ -184,7 +185,7 @@ class Softmax(AlongAxis):
     """
 
     def forward(self, input: Any) -> Tensor:
-        x = tensor(input)
+        x = given(input)
         axis = self.axis(x)
         return ops.softmax(x, axis) if x.ndim else ops.softmax(x, None)
 
@@ -193,7 +194,7 @@ class LogSoftmax(AlongAxis):
     """The logarithm of `Softmax`, accurate also where that is 0 in floating point."""
 
     def forward(self, input: Any) -> Tensor:
-        x = tensor(input)
+        x = given(input)
         axis = self.axis(x)
         return ops.log_softmax(x, axis) if x.ndim else ops.log_softmax(x, None)
 
@@ -202,7 +203,7 @@ class LogSigmoid(Plain):
     """log(sigmoid(x)), accurate also where the sigmoid is 0 in floating point."""
 
     def forward(self, input: Any) -> Tensor:
-        return ops.log_sigmoid(tensor(input))
+        return ops.log_sigmoid(given(input))
 
 
 class Hardtanh(InPlace):
@@ -216,7 +217,7 @@ class Hardtanh(InPlace):
         self.max_val = max_val
 
     def forward(self, input: Any) -> Tensor:
-        return ops.hardtanh(tensor(input), self.min_val, self.max_val)
+        return ops.hardtanh(given(input), self.min_val, self.max_val)
 
     def extra_repr(self) -> str:
         return f"min_val={self.min_val}, max_val={self.max_val}" + (", inplace=True" if self.inplace else "")
@@ -236,7 +237,7 @@ class Threshold(InPlace):
         self.value = value
 
     def forward(self, input: Any) -> Tensor:
-        x = tensor(input)
+        x = given(input)
         return ops.where(~(x <= self.threshold), x, constant(np.asarray(self.value, x.dtype)[()]))
 
     def extra_repr(self) -> str:
@@ -257,7 +258,7 @@ class Step(Plain):
     """
 
     def forward(self, input: Any) -> Tensor:
-        return F.step(tensor(input))
+        return F.step(given(input))
 
 
 class Maxout(Module):

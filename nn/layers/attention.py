@@ -11,8 +11,9 @@ import numpy as np
 from autograd import Tensor, ops
 from nn import functional as F
 from nn import init
+from nn.casting import given
 from nn.layers.dropout import Dropout
-from nn.layers.entry import constant, entered, full, positive, probability, tensor
+from nn.layers.entry import constant, entered, full, positive, probability
 from nn.layers.linear import Linear
 from nn.layers.normalization import LayerNorm
 from nn.module import Module
@@ -190,7 +191,7 @@ class MultiheadAttention(Module):
             if found.shape[-2:] != (length, size) or found.ndim not in (2, 4):
                 raise ValueError(
                     f"expected attn_mask {(length, size)} or {(n * self.num_heads, length, size)}, got "
-                    f"{tensor(attn_mask).shape}"
+                    f"{given(attn_mask).shape}"
                 )
         if padding is None:
             return found
@@ -213,7 +214,7 @@ class MultiheadAttention(Module):
 
 def additive(mask: Any, like: Tensor) -> Tensor:
     """Return a mask as numbers to add: -inf where a boolean one is True."""
-    mask = tensor(mask)
+    mask = given(mask)
     if mask.dtype.kind == "b":
         return constant(np.where(mask.data, -np.inf, 0).astype(like.dtype))
     return entered(mask, like)

@@ -6,7 +6,8 @@ from typing import Any
 
 from autograd import Tensor
 from nn import functional as F
-from nn.layers.entry import probability, tensor
+from nn.casting import given
+from nn.layers.entry import probability
 from nn.module import Module
 
 
@@ -36,7 +37,7 @@ class Dropout(Module):
         self.inplace = inplace
 
     def forward(self, input: Any) -> Tensor:
-        return F.dropout(tensor(input), self.p, self.training)
+        return F.dropout(given(input), self.p, self.training)
 
     def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}"
@@ -52,4 +53,4 @@ class Dropout2d(Dropout):
     """
 
     def forward(self, input: Any) -> Tensor:
-        return F.dropout2d(tensor(input), self.p, self.training)
+        return F.dropout2d(given(input), self.p, self.training)

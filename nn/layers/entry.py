@@ -9,12 +9,8 @@ import numpy as np
 from autograd import Tensor
 from autograd.random import shared_generator
 from autograd.tensor import wrap
+from nn.casting import plain
 from nn.parameter import Parameter
-
-
-def tensor(x: Any) -> Tensor:
-    """Return an input of a layer without parameters as a tensor, its dtype as it is."""
-    return x if isinstance(x, Tensor) else Tensor(x)
 
 
 def entered(x: Any, like: Tensor) -> Tensor:
@@ -36,8 +32,7 @@ def entered(x: Any, like: Tensor) -> Tensor:
 
 def integers(x: Any) -> Any:
     """Return an array of indices."""
-    array = x.data if isinstance(x, Tensor) else x
-    array = np.asarray(array)
+    array = plain(x)
     if array.dtype.kind not in "iu":
         raise TypeError(f"expected integers, got {array.dtype}")
     return array

@@ -10,7 +10,8 @@ import numpy as np
 
 from autograd import Tensor, ops
 from nn import functional as F
-from nn.layers.entry import check_last, entered, positive, tensor, uniform
+from nn.casting import given
+from nn.layers.entry import check_last, entered, positive, uniform
 from nn.module import Module
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class Identity(Module):
         super().__init__()
 
     def forward(self, input: Any) -> Any:
-        return tensor(input) if isinstance(input, np.ndarray) else input
+        return given(input) if isinstance(input, np.ndarray) else input
 
 
 class Flatten(Module):
@@ -134,7 +135,7 @@ class Flatten(Module):
         self.end_dim = end_dim
 
     def forward(self, input: Any) -> Tensor:
-        x = tensor(input)
+        x = given(input)
         ndim = max(1, x.ndim)
         if not (-ndim <= self.start_dim < ndim and -ndim <= self.end_dim < ndim):
             raise ValueError(f"no axes from {self.start_dim} to {self.end_dim}")
@@ -161,7 +162,7 @@ class Unflatten(Module):
         self.unflattened_size = tuple(int(n) for n in unflattened_size)
 
     def forward(self, input: Any) -> Tensor:
-        x = tensor(input)
+        x = given(input)
         if not -x.ndim <= self.dim < x.ndim:
             raise ValueError(f"no axis {self.dim}")
         axis, sizes = self.dim % x.ndim, list(self.unflattened_size)

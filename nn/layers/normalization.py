@@ -9,7 +9,8 @@ import numpy as np
 
 from autograd import Tensor
 from nn import functional as F
-from nn.layers.entry import check_channels, entered, full, positive, tensor
+from nn.casting import given
+from nn.layers.entry import check_channels, entered, full, positive
 from nn.module import Module
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class BatchNorm(Module):
 
     def forward(self, input: Any) -> Tensor:
         like = self.weight if self.weight is not None else self.running_mean
-        x = tensor(input) if like is None else entered(input, like)
+        x = given(input) if like is None else entered(input, like)
         if x.ndim not in self.ndims:
             raise ValueError(f"expected {self.layouts}, got {x.ndim} axes")
         check_channels(x, self.num_features)
@@ -163,7 +164,7 @@ class LayerNorm(Module):
         self.bias = full(self.normalized_shape, 0.0, dtype) if elementwise_affine and bias else None
 
     def forward(self, input: Any) -> Tensor:
-        x = tensor(input) if self.weight is None else entered(input, self.weight)
+        x = given(input) if self.weight is None else entered(input, self.weight)
         return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
@@ -213,7 +214,7 @@ class GroupNorm(Module):
         self.bias = full((num_channels,), 0.0, dtype) if affine and bias else None
 
     def forward(self, input: Any) -> Tensor:
-        x = tensor(input) if self.weight is None else entered(input, self.weight)
+        x = given(input) if self.weight is None else entered(input, self.weight)
         if x.ndim < 2:
             raise ValueError(f"expected (N, C, ...), got {x.ndim} axes")
         check_channels(x, self.num_channels)
@@ -251,7 +252,7 @@ class LocalResponseNorm(Module):
         self.k = k
 
     def forward(self, input: Any) -> Tensor:
-        return F.local_response_norm(tensor(input), self.size, self.alpha, self.beta, self.k)
+        return F.local_response_norm(given(input), self.size, self.alpha, self.beta, self.k)
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

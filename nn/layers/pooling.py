@@ -10,7 +10,8 @@ import numpy as np
 from autograd import Tensor, ops
 from autograd.ops.windows import counts, pooled
 from nn import functional as F
-from nn.layers.entry import batched, constant, pair, tensor, unbatched
+from nn.casting import given
+from nn.layers.entry import batched, constant, pair, unbatched
 from nn.module import Module
 
 Sizes = int | tuple[int, ...]
@@ -40,7 +41,7 @@ class MaxPool(Module):
         self.ceil_mode = ceil_mode
 
     def forward(self, input: Any) -> Any:
-        x, single = batched(tensor(input), self.axes)
+        x, single = batched(given(input), self.axes)
         options = (self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
         result: Tensor = unbatched(ops.max_pool(x, *options), single)
         if not self.return_indices:
@@ -116,7 +117,7 @@ class AvgPool(Module):
         self.count_include_pad = count_include_pad
 
     def forward(self, input: Any) -> Tensor:
-        x, single = batched(tensor(input), self.axes)
+        x, single = batched(given(input), self.axes)
         return unbatched(self.mean(x), single)
 
     def mean(self, x: Tensor) -> Tensor:
@@ -212,7 +213,7 @@ class AdaptiveAvgPool2d(Adaptive):
     """
 
     def forward(self, input: Any) -> Tensor:
-        return F.adaptive_avg_pool2d(tensor(input), self.output_size)
+        return F.adaptive_avg_pool2d(given(input), self.output_size)
 
 
 class AdaptiveMaxPool2d(Adaptive):
@@ -235,7 +236,7 @@ class AdaptiveMaxPool2d(Adaptive):
         self.return_indices = return_indices
 
     def forward(self, input: Any) -> Any:
-        x = tensor(input)
+        x = given(input)
         result = F.adaptive_max_pool2d(x, self.output_size)
         return (result, constant(self.winners(x.data, result.shape[-2:]))) if self.return_indices else result
 
@@ -303,7 +304,7 @@ class Upsample(Module):
         self.recompute_scale_factor = recompute_scale_factor
 
     def forward(self, input: Any) -> Tensor:
-        x = tensor(input)
+        x = given(input)
         size, factor = self.size, self.scale_factor
         if self.recompute_scale_factor and factor is not None:
             factors = factor if isinstance(factor, tuple) else (factor,) * (x.ndim - 2)
