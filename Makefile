@@ -1,6 +1,6 @@
 # Each target does its own set-up, in the virtual environment .venv, once, and again when pyproject.toml changes.
 #   make PYTHON=/path/to/python3 ...   takes another interpreter (3.11 or newer) for a .venv yet to be made
-#   make bench ARGS="scalar-chain"     passes ARGS on; likewise for demo, test and slow
+#   make bench ARGS="lenet --vs torch" passes ARGS on; likewise for demo, test and slow
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,13 +27,13 @@ test: $(VENV)/.test ## linters, type checks, and every test but the slow ones
 	$(RUN) mypy
 	$(TEST) --ignore=tests/oracle $(ARGS)
 
-oracle: $(VENV)/.test $(VENV)/.bench ## the same numbers as PyTorch, side by side
+oracle: $(VENV)/.test $(VENV)/.oracle ## the same numbers as PyTorch, side by side
 	$(TEST) tests/oracle $(ARGS)
 
 slow: $(VENV)/.test ## the slow tests
 	$(TEST) --ignore=tests/oracle -m slow $(ARGS)
 
-bench: $(VENV)/.bench $(VENV)/hips/.made ## time and memory beside PyTorch, micrograd, MyGrad and HIPS autograd
+bench: $(VENV)/.bench $(VENV)/hips/.made ## time and memory beside PyTorch, JAX, micrograd, MyGrad, HIPS autograd
 	@$(RUN) benchmarks $(ARGS)
 
 notebooks: $(VENV)/.notebooks ## run every notebook, keeping what it prints

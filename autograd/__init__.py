@@ -41,7 +41,7 @@ from autograd.functional import (
 )
 from autograd.modes import anomaly_mode, enable_grad, is_grad_enabled, no_grad, record, set_grad_enabled
 from autograd.operation import operation
-from autograd.random import manual_seed, rand, randint, randn, randperm
+from autograd.random import get_rng_state, manual_seed, rand, randint, randn, randperm, set_rng_state
 from autograd.threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
@@ -59,6 +59,7 @@ __all__ = [
     "full",
     "full_like",
     "get_num_threads",
+    "get_rng_state",
     "grad",
     "gradcheck",
     "gradgradcheck",
@@ -81,6 +82,7 @@ __all__ = [
     "record",
     "set_grad_enabled",
     "set_num_threads",
+    "set_rng_state",
     "tensor",
     "value_and_grad",
     "vjp",

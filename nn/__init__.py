@@ -1,16 +1,25 @@
 """Neural networks on the engine of `autograd`: layers, losses and models."""
 
-from nn import _siblings
+try:
+    from autograd import siblings
 
-_siblings.check("autograd")
+    siblings.check(__file__)
+except ImportError as error:  # HIPS autograd, which has our import name, has no `siblings`
+    fault = f"it is found in {error.path}" if error.name == "autograd" and error.path else error
+    raise ImportError(
+        f"the package 'autograd' of gategrad cannot be imported: {fault}. HIPS autograd uses the same import name, and "
+        "one environment cannot hold both. Make a fresh virtual environment for gategrad, or in this one run\n"
+        "    pip uninstall autograd gategrad\n"
+        "    pip install gategrad"
+    ) from error
 
 # After the check: these import autograd.
-from nn import data, functional, init, inspect  # noqa: E402
-from nn.containers import ModuleDict, ModuleList, Sequential  # noqa: E402
-from nn.files import load, save  # noqa: E402
-from nn.functional import scaled_dot_product_attention  # noqa: E402
-from nn.fuse import fuse  # noqa: E402
-from nn.layers.activation import (  # noqa: E402
+from nn import data, functional, init, inspect
+from nn.containers import ModuleDict, ModuleList, Sequential
+from nn.files import load, save
+from nn.functional import scaled_dot_product_attention
+from nn.fuse import fuse
+from nn.layers.activation import (
     ELU,
     GELU,
     SELU,
@@ -30,13 +39,13 @@ from nn.layers.activation import (  # noqa: E402
     Tanh,
     Threshold,
 )
-from nn.layers.attention import MultiheadAttention, TransformerEncoderLayer  # noqa: E402
-from nn.layers.convolution import Conv1d, Conv2d, ConvTranspose2d  # noqa: E402
-from nn.layers.dropout import Dropout, Dropout2d  # noqa: E402
-from nn.layers.embedding import Embedding  # noqa: E402
-from nn.layers.linear import Bilinear, Flatten, Identity, Linear, Unflatten  # noqa: E402
-from nn.layers.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, LocalResponseNorm  # noqa: E402
-from nn.layers.pooling import (  # noqa: E402
+from nn.layers.attention import MultiheadAttention, TransformerEncoderLayer
+from nn.layers.convolution import Conv1d, Conv2d, ConvTranspose2d
+from nn.layers.dropout import Dropout, Dropout2d
+from nn.layers.embedding import Embedding
+from nn.layers.linear import Bilinear, Flatten, Identity, Linear, Unflatten
+from nn.layers.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, LocalResponseNorm
+from nn.layers.pooling import (
     AdaptiveAvgPool2d,
     AdaptiveMaxPool2d,
     AvgPool1d,
@@ -45,8 +54,8 @@ from nn.layers.pooling import (  # noqa: E402
     MaxPool2d,
     Upsample,
 )
-from nn.layers.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell  # noqa: E402
-from nn.losses import (  # noqa: E402
+from nn.layers.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
+from nn.losses import (
     BCELoss,
     BCEWithLogitsLoss,
     CosineEmbeddingLoss,
@@ -61,10 +70,10 @@ from nn.losses import (  # noqa: E402
     SmoothL1Loss,
     TripletMarginLoss,
 )
-from nn.module import Module  # noqa: E402
-from nn.parameter import Parameter  # noqa: E402
-from nn.penalties import elastic_net, l1, l2  # noqa: E402
-from nn.summary import summary  # noqa: E402
+from nn.module import Module
+from nn.parameter import Parameter
+from nn.penalties import elastic_net, l1, l2
+from nn.summary import summary
 
 __all__ = [
     "ELU",

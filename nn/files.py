@@ -16,6 +16,9 @@ A checkpoint is any nesting of dicts, lists and tuples of such things:
 (3, ['bias', 'weight'])
 >>> folder.cleanup()
 
+Training goes on after a break with the same numbers as without it if the checkpoint also holds the optimiser, the
+schedule and the state of the random numbers: `"random": autograd.get_rng_state()`, and `set_rng_state` afterwards.
+
 Nothing is ever unpickled, so that loading a file runs no code of it.
 """
 
@@ -41,6 +44,8 @@ __all__ = ["load", "save"]
 ENTRY: Final = "__state__"  # where the nesting is described: an entry of the .npz, a key of the .safetensors metadata
 FORMAT: Final = 1
 DEEPEST: Final = 100
+BOMB: Final = 2**28  # an archive that promises more bytes than this, and INFLATED times its own size, is not read
+INFLATED: Final = 100
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -256,6 +261,9 @@ def read_npz(path: Path) -> tuple[Arrays, str | None]:
             entries = archive.infolist()
             if len(entries) != promised(path, len(entries)):
                 raise Refused("it is damaged: its list of contents is not whole")
+            total = sum(entry.file_size for entry in entries)
+            if total > max(BOMB, INFLATED * path.stat().st_size):
+                raise Refused(f"it would take {total:,} bytes of memory, out of all proportion to its size")
             for entry in entries:
                 name = entry.filename.removesuffix(".npy")
                 if name == entry.filename:

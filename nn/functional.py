@@ -364,7 +364,8 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Tensor
 
     Raises
     ------
-    ValueError : an index out of range, or not an integer.
+    IndexError : an index out of range.
+    ValueError : an index that is not an integer.
     """
     weight = given(weight)
     indices = as_labels(input, "embedding")
@@ -373,7 +374,7 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Tensor
     words = weight.shape[0]
     if indices.size and (indices.min() < 0 or indices.max() >= words):
         wrong = indices.min() if indices.min() < 0 else indices.max()
-        raise ValueError(f"embedding: index {wrong} is out of range for {words} rows")
+        raise IndexError(f"embedding: index {wrong} is out of range for {words} rows")
     if padding_idx is not None:
         if not -words <= padding_idx < words:
             raise ValueError(f"embedding: padding_idx {padding_idx} is out of range for {words} rows")

@@ -369,9 +369,11 @@ class Module:
 
         Raises
         ------
-        ValueError : the keys do not fit (if `strict`), or a shape or dtype does not; the message lists them all, and
-            the module is as it was.
+        ValueError : it is no dict; the keys do not fit (if `strict`), or a shape or dtype does not. The message lists
+            them all, and the module is as it was.
         """
+        if not isinstance(state_dict, Mapping):
+            raise ValueError(f"a state is a dict of arrays by path, not {type(state_dict).__name__}")
         own = dict(self._state())
         missing = [key for key in own if key not in state_dict]
         unexpected = [key for key in state_dict if key not in own]
@@ -384,8 +386,9 @@ class Module:
             ]
         if faults:
             raise ValueError(f"the state does not fit {type(self).__name__}:\n  " + "\n  ".join(faults))
-        for key, array in arrays.items():
-            overwrite(own[key], array)
+        with np.errstate(all="ignore"):  # a number too large for float32 becomes infinite, without ado
+            for key, array in arrays.items():
+                overwrite(own[key], array)
         return IncompatibleKeys(missing, unexpected)
 
     # Text

@@ -1,22 +1,31 @@
 """Optimisers, schedules and the training loop for what `autograd` computes gradients of."""
 
-from nn import _siblings
+try:
+    from autograd import siblings
 
-_siblings.check("autograd")
+    siblings.check(__file__)
+except ImportError as error:  # HIPS autograd, which has our import name, has no `siblings`
+    fault = f"it is found in {error.path}" if error.name == "autograd" and error.path else error
+    raise ImportError(
+        f"the package 'autograd' of gategrad cannot be imported: {fault}. HIPS autograd uses the same import name, and "
+        "one environment cannot hold both. Make a fresh virtual environment for gategrad, or in this one run\n"
+        "    pip uninstall autograd gategrad\n"
+        "    pip install gategrad"
+    ) from error
 
-from optim import lr_scheduler  # noqa: E402
-from optim.adadelta import Adadelta  # noqa: E402
-from optim.adagrad import Adagrad  # noqa: E402
-from optim.adam import Adam, Adamax, AdamW, NAdam, RAdam  # noqa: E402
-from optim.averaging import SWA, ExponentialMovingAverage  # noqa: E402
-from optim.clip import clip_grad_norm_, clip_grad_norm_per_tensor_, clip_grad_value_  # noqa: E402
-from optim.early_stopping import EarlyStopping  # noqa: E402
-from optim.gradient_descent import GradientDescent  # noqa: E402
-from optim.lbfgs import LBFGS  # noqa: E402
-from optim.newton import Newton  # noqa: E402
-from optim.optimizer import Optimizer  # noqa: E402
-from optim.rmsprop import RMSprop  # noqa: E402
-from optim.sgd import SGD  # noqa: E402
+from optim import lr_scheduler
+from optim.adadelta import Adadelta
+from optim.adagrad import Adagrad
+from optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
+from optim.averaging import SWA, ExponentialMovingAverage
+from optim.clip import clip_grad_norm_, clip_grad_norm_per_tensor_, clip_grad_value_
+from optim.early_stopping import EarlyStopping
+from optim.gradient_descent import GradientDescent
+from optim.lbfgs import LBFGS
+from optim.newton import Newton
+from optim.optimizer import Optimizer
+from optim.rmsprop import RMSprop
+from optim.sgd import SGD
 
 __all__ = [
     "LBFGS",

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd import Tensor
 from optim.flat import Array, Group
 from optim.optimizer import Optimizer, Params, below_one, descent, not_negative
 
@@ -254,6 +255,12 @@ class NAdam(Optimizer):
     def count(self, group: Group, numbers: dict[str, Any]) -> None:
         super().count(group, numbers)
         numbers["mu_product"] = numbers.get("mu_product", 1.0) * self.momentum(group, numbers["step"])
+
+    def check_state(self, p: Tensor, group: Group, state: dict[str, Any]) -> None:
+        super().check_state(p, group, state)
+        product = state.get("mu_product")
+        if not isinstance(product, (int, float)) or not 0 <= product <= 1:
+            raise ValueError(f"loaded state of NAdam needs 'mu_product', Πₜ, a number between 0 and 1: {product!r:.60}")
 
     def momentum(self, group: Group, t: int) -> float:
         """Return μₜ, which grows from near β₁ / 2 to β₁."""

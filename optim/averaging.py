@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd import Tensor
 from optim.flat import Array, overwrite
+from optim.optimizer import listed, plain, refuse_count
 
 
 class Average:
@@ -70,13 +71,27 @@ class Average:
         return {"updates": self.updates, "averages": [average.copy() for average in self.averages]}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what `state_dict()` returned."""
-        given = [np.asarray(average) for average in state_dict["averages"]]
+        """Take over what `state_dict()` returned.
+
+        Raises
+        ------
+        ValueError : it is not of averages like these; nothing is changed then.
+        """
+        own = self.state_dict()
+        if not isinstance(state_dict, Mapping) or state_dict.keys() != own.keys():
+            raise ValueError(f"this is no state of {type(self).__name__}: it needs the keys {', '.join(own)}")
+        given = [np.asarray(average) for average in listed(state_dict["averages"])]
         if [average.shape for average in given] != [average.shape for average in self.averages]:
             raise ValueError("the averages in this state have other shapes than the parameters")
-        self.updates = int(state_dict["updates"])
-        for average, values in zip(self.averages, given, strict=True):
-            average[...] = values
+        for values, average in zip(given, self.averages, strict=True):
+            if values.dtype.kind not in "fciub" or not np.can_cast(values.dtype, average.dtype, "same_kind"):
+                raise ValueError(f"an average in this state is {values.dtype}, the parameter {average.dtype}")
+        updates = plain(state_dict["updates"])
+        refuse_count("updates", updates)
+        with np.errstate(all="ignore"):
+            for average, values in zip(self.averages, given, strict=True):
+                average[...] = values
+        self.updates = int(updates)
 
 
 class ExponentialMovingAverage(Average):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -25,6 +25,8 @@ class ClosureOptimizer(Optimizer):
     ----------
     memory : its state, by name: numbers and vectors.
     """
+
+    axes: ClassVar[Mapping[str, int]] = {}  # how many axes state has that is no number
 
     def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
         self.memory: dict[str, Any] = {}
@@ -101,11 +103,17 @@ class ClosureOptimizer(Optimizer):
         self.memory = dict(state.get(self.parameters()[0], {}))
 
     def check_state(self, p: Tensor, group: Group, state: dict[str, Any]) -> None:
-        size = self.vector().size
+        whole = self.vector()
+        fitting = f"the parameters are {whole.size} numbers"
         for name, value in state.items():
-            state[name] = value = plain(value)
-            misshapen = isinstance(value, np.ndarray) and value.shape[-1:] != (size,)
-            refuse_state(name, value, misshapen, f"the parameters are {size} numbers")
+            value = plain(value)
+            axes = self.axes.get(name, 0)
+            if np.ndim(value) != axes:
+                raise ValueError(f"loaded state {name!r} has {np.ndim(value)} axes, not {axes}; {fitting}")
+            misshapen = isinstance(value, np.ndarray) and value.shape[-1:] != whole.shape
+            refuse_state(name, value, misshapen, fitting, whole.dtype)
+            with np.errstate(all="ignore"):
+                state[name] = value.astype(whole.dtype) if isinstance(value, np.ndarray) else value
 
 
 def joined(arrays: list[Array]) -> Array:

@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from autograd import Tensor
 from optim.flat import overwrite
-from optim.optimizer import copied, plain
+from optim.optimizer import alike, copied, plain, refuse_count
 
 
 class EarlyStopping:
@@ -100,9 +102,31 @@ class EarlyStopping:
         return {**{name: getattr(self, name) for name in names}, "kept": copied(self.kept)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what `state_dict()` returned."""
-        self.best = float(state_dict["best"])
-        self.best_epoch = state_dict["best_epoch"]
-        self.bad_epochs = int(state_dict["bad_epochs"])
-        self.epoch = int(state_dict["epoch"])
-        self.kept = copied(state_dict["kept"])
+        """Take over what `state_dict()` returned.
+
+        Raises
+        ------
+        ValueError : it is not the state of one that keeps the like; nothing is changed then.
+        """
+        own = self.state_dict()
+        if not isinstance(state_dict, Mapping) or state_dict.keys() != own.keys():
+            raise ValueError(f"this is no state of EarlyStopping: it needs the keys {', '.join(own)}")
+        numbers = {name: plain(value) for name, value in state_dict.items() if name != "kept"}
+        for name, value in numbers.items():
+            if name == "best":
+                if not alike(value, 0.0):
+                    raise ValueError(f"loaded state 'best' is no number: {value!r:.60}")
+            elif name != "best_epoch" or value is not None:
+                refuse_count(name, value)
+        kept = copied(state_dict["kept"])
+        if kept is not None and outline(kept) != outline(self.values()):
+            raise ValueError("what this state keeps is not like what is to be kept: other names or shapes")
+        self.best, self.kept = float(numbers["best"]), kept
+        self.best_epoch, self.bad_epochs, self.epoch = (numbers[n] for n in ("best_epoch", "bad_epochs", "epoch"))
+
+
+def outline(kept: Any) -> Any:
+    """Return names, numbers and shapes of nested arrays."""
+    if isinstance(kept, Mapping):
+        return {name: outline(part) for name, part in kept.items()}
+    return [outline(part) for part in kept] if isinstance(kept, (list, tuple)) else np.shape(kept)

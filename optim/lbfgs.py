@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -52,6 +52,8 @@ class LBFGS(ClosureOptimizer):
     array([1.0000, 1.0000])
     """
 
+    axes: ClassVar[Mapping[str, int]] = {"d": 1, "prev_flat_grad": 1, "old_dirs": 2, "old_stps": 2}
+
     def __init__(
         self,
         params: Params,
@@ -78,6 +80,8 @@ class LBFGS(ClosureOptimizer):
 
     def check(self, group: Group) -> None:
         not_negative(group, "lr", "max_iter", "tolerance_grad", "tolerance_change", "history_size")
+        if group["max_iter"] % 1 or group["history_size"] % 1:
+            raise ValueError(f"max_iter and history_size are whole, not {group['max_iter']}, {group['history_size']}")
         if group["line_search_fn"] not in (None, "strong_wolfe"):
             raise ValueError(f"only 'strong_wolfe' is supported as line_search_fn, not {group['line_search_fn']!r}")
 

@@ -164,6 +164,8 @@ def is_flat(point: Point, start: Point, c2: float) -> bool:
 def cubic_minimum(p: Point, q: Point, low: float, high: float) -> float:
     """Return where, in [low, high], the cubic through the values and slopes of two points is least."""
     p, q = (p, q) if p.step <= q.step else (q, p)
+    if p.step == q.step:  # a rate of 0
+        return (low + high) / 2
     bend = p.slope + q.slope - 3 * (p.value - q.value) / (p.step - q.step)
     square = bend * bend - p.slope * q.slope
     if not square >= 0:  # no minimum, or NaN

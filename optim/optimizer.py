@@ -18,6 +18,7 @@ Closure = Callable[[], Any]
 NOTES: Final = frozenset(
     {"params", "param_names", "name", "initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum"}
 )
+COUNTERS: Final = frozenset({"step", "n_iter", "func_evals"})  # state that is a whole number
 TITLES: Final = {"lr": "learning rate", "eps": "epsilon value"}
 
 
@@ -213,14 +214,19 @@ class Optimizer:
         """
         groups, states = self.compatible(state_dict)
         self.param_groups = groups
-        for position in range(len(groups)):
-            self.flatten(position, states)
+        with np.errstate(all="ignore"):  # a number too large for float32 becomes infinite, without ado
+            for position in range(len(groups)):
+                self.flatten(position, states)
 
     def compatible(self, state_dict: Mapping[str, Any]) -> tuple[list[Group], dict[Tensor, dict[str, Any]]]:
         """Return the groups and states of a `state_dict()`, or raise if they do not fit."""
         if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= state_dict.keys():
             raise ValueError("this is no state of an optimizer: it needs the keys 'state' and 'param_groups'")
-        given = state_dict["param_groups"]
+        given, given_states = state_dict["param_groups"], state_dict["state"]
+        if not isinstance(given, (list, tuple)) or not all(isinstance(group, Mapping) for group in given):
+            raise ValueError("this is no state of an optimizer: its 'param_groups' are no list of dicts")
+        if not isinstance(given_states, Mapping) or not all(isinstance(s, Mapping) for s in given_states.values()):
+            raise ValueError("this is no state of an optimizer: its 'state' is no dict of dicts")
         if len(given) != len(self.param_groups):
             raise ValueError(
                 f"loaded state dict has a different number of parameter groups: {len(given)}, not "
@@ -229,24 +235,52 @@ class Optimizer:
         groups: list[Group] = []
         owners: dict[int, tuple[Tensor, Group]] = {}
         for old, new in zip(self.param_groups, given, strict=True):
-            if len(new["params"]) != len(old["params"]):
+            positions = [place(i) for i in listed(new.get("params"))]
+            if len(positions) != len(old["params"]):
                 raise ValueError(
                     "loaded state dict contains a parameter group that doesn't match the size of optimizer's group: "
-                    f"{len(new['params'])} parameters, not {len(old['params'])}"
+                    f"{len(positions)} parameters, not {len(old['params'])}"
                 )
             options = {name: plain(value) for name, value in new.items() if name != "params"}
+            self.check_kinds(old, options)
             group = {**old, **options}
             self.check(group)
             groups.append(group)
-            owners.update((int(i), (p, group)) for i, p in zip(new["params"], old["params"], strict=True))
+            for i, p in zip(positions, old["params"], strict=True):
+                if i in owners:
+                    raise ValueError(f"loaded state dict has the parameter {i} in its groups twice")
+                owners[i] = p, group
         states: dict[Tensor, dict[str, Any]] = {}
-        for position, state in state_dict["state"].items():
-            if int(position) not in owners:
+        for key, state in given_states.items():
+            position = place(key)
+            if position not in owners:
                 raise ValueError(f"loaded state dict has state of a parameter {position} that is in none of its groups")
-            p, group = owners[int(position)]
+            p, group = owners[position]
+            if p in states:
+                raise ValueError(f"loaded state dict has state of the parameter {position} twice")
             states[p] = copied(state)
             self.check_state(p, group, states[p])
         return groups, states
+
+    def check_kinds(self, old: Group, options: Mapping[str, Any]) -> None:
+        """Raise ValueError if loaded options are not those of this kind of optimiser, of the kinds that they have."""
+        missing = self.defaults.keys() - options.keys()
+        if missing:
+            raise ValueError(
+                f"loaded state dict is of another optimizer than {type(self).__name__}: its group lacks "
+                f"{', '.join(map(repr, sorted(missing)))}"
+            )
+        for name, value in options.items():
+            if name == "param_names":
+                fits = len(listed(value)) == len(old["params"]) and all(isinstance(part, str) for part in value)
+            elif name in NOTES:
+                fits = alike(value, "" if name == "name" else 0.0)
+            elif name in self.defaults:
+                fits = alike(value, self.defaults[name])
+            else:  # of another version, or PyTorch's: it means nothing here
+                fits = alike(value, None)
+            if not fits:
+                raise ValueError(f"loaded option {name!r:.60} cannot be {value!r:.60}")
 
     def check_state(self, p: Tensor, group: Group, state: dict[str, Any]) -> None:
         """Raise ValueError if `state` is not that of a parameter like `p`."""
@@ -255,10 +289,12 @@ class Optimizer:
         if missing:
             raise ValueError(f"loaded state of a parameter lacks {', '.join(map(repr, sorted(missing)))}")
         for name, value in state.items():
-            if name not in arrays:
+            if name in arrays:
+                state[name] = value = np.asarray(value)
+            else:
                 state[name] = value = plain(value)  # of a number a file may have made an array
             misshapen = isinstance(value, np.ndarray) and value.shape != p.shape
-            refuse_state(name, value, misshapen, f"the parameter has {p.shape}")
+            refuse_state(name, value, misshapen, f"the parameter has {p.shape}", p.dtype)
 
     def parameters(self) -> list[Tensor]:
         """Return the parameters of all groups, in order."""
@@ -334,13 +370,56 @@ def copied(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
-def refuse_state(name: str, value: Any, misshapen: bool, fitting: str) -> None:
-    """Raise ValueError if `value` is no state, or has another shape than what is `fitting`."""
-    if isinstance(value, np.ndarray) and value.dtype.kind in "fciu":
+def refuse_state(name: Any, value: Any, misshapen: bool, fitting: str, dtype: np.dtype[Any]) -> None:
+    """Raise ValueError if `value` is no state of a parameter of `dtype`, or not in the shape that is `fitting`."""
+    if not isinstance(name, str):
+        raise ValueError(f"loaded state has a name that is no string: {name!r:.60}")
+    if name in COUNTERS:
+        refuse_count(name, value)
+    elif isinstance(value, np.ndarray) and (value.dtype.kind in "fiu" or value.dtype.kind == dtype.kind):
         if misshapen:
             raise ValueError(f"loaded state {name!r} has shape {value.shape}, but {fitting}")
     elif not isinstance(value, (int, float)):
         raise ValueError(f"loaded state {name!r} is neither a number nor an array of numbers: {value!r:.60}")
+
+
+def refuse_count(name: str, value: Any) -> None:
+    """Raise ValueError if `value` is not a whole number, of which there can be as many."""
+    if not isinstance(value, (int, float)):
+        raise ValueError(f"loaded state {name!r} is neither a number nor an array of numbers: {value!r:.60}")
+    if not 0 <= value < 2**53 or value % 1:
+        raise ValueError(f"loaded state {name!r} is no count: {value!r:.60}")
+
+
+def place(key: Any) -> int:
+    """Return the position of a parameter that a state names; of integers a file may have made strings."""
+    if isinstance(key, (int, np.integer)) or (isinstance(key, str) and key.isdecimal()):
+        return int(key)
+    raise ValueError(f"loaded state dict names a parameter by {key!r:.60}, which is no position")
+
+
+def listed(value: Any) -> Any:
+    """Return `value` if it is a list or a tuple, or raise ValueError."""
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(f"loaded state dict has {value!r:.60} where a list is expected")
+    return value
+
+
+def alike(value: Any, like: Any) -> bool:
+    """Whether a loaded value is of the kind of `like`: a number, a string, a list, a tuple of as many; None is of any.
+
+    NaN is no number here.
+    """
+    if like is None:
+        return value is None or isinstance(value, (int, float, str))
+    if isinstance(like, (int, float)):
+        return isinstance(value, (int, float)) and value == value
+    if isinstance(like, list):
+        return isinstance(value, (list, tuple)) and all(alike(part, like[0] if like else 0.0) for part in value)
+    if isinstance(like, tuple):
+        same_length = isinstance(value, (list, tuple)) and len(value) == len(like)
+        return same_length and all(map(alike, value, like))
+    return isinstance(value, type(like))
 
 
 def refuse(p: Any, what: str) -> None:

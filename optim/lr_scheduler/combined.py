@@ -8,7 +8,7 @@ from typing import Any
 
 from optim.lr_scheduler.plateau import ReduceLROnPlateau
 from optim.lr_scheduler.schedule import LRScheduler
-from optim.optimizer import Optimizer
+from optim.optimizer import Optimizer, listed
 
 
 class CombinedLR(LRScheduler):
@@ -23,11 +23,18 @@ class CombinedLR(LRScheduler):
         """Return its own state and that of each schedule."""
         return {**super().state_dict(), "schedulers": [schedule.state_dict() for schedule in self.schedulers]}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what `state_dict()` returned."""
-        super().load_state_dict(state_dict)
+    def check(self, state_dict: Mapping[str, Any]) -> None:
+        super().check(state_dict)
+        states = listed(state_dict["schedulers"])
+        if len(states) != len(self.schedulers):
+            raise ValueError(f"the state is of {len(states)} schedules, but there are {len(self.schedulers)}")
+        for schedule, state in zip(self.schedulers, states, strict=True):
+            schedule.check(state)
+
+    def take(self, state_dict: Mapping[str, Any]) -> None:
+        super().take(state_dict)
         for schedule, state in zip(self.schedulers, state_dict["schedulers"], strict=True):
-            schedule.load_state_dict(state)
+            schedule.take(state)
 
 
 class SequentialLR(CombinedLR):
@@ -61,6 +68,11 @@ class SequentialLR(CombinedLR):
         for group in optimizer.param_groups:  # each schedule set the rates when it was made
             group["lr"] = group["initial_lr"]
         super().__init__(optimizer, last_epoch)
+
+    def check(self, state_dict: Mapping[str, Any]) -> None:
+        super().check(state_dict)
+        if len(state_dict["milestones"]) != len(self.milestones):
+            raise ValueError(f"the state has {len(state_dict['milestones'])} milestones, not {len(self.milestones)}")
 
     def begin(self, epoch: int) -> None:
         self.last_epoch = epoch

@@ -22,6 +22,8 @@ class CosineAnnealingLR(LRScheduler):
     [1.0, 0.8536, 0.5, 0.1464, 0.0]
     """
 
+    counts = ("T_max",)
+
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         self.T_max = positive("T_max", T_max)
         self.eta_min = eta_min
@@ -58,6 +60,8 @@ class CosineAnnealingWarmRestarts(AbsoluteLR):
     >>> rates(CosineAnnealingWarmRestarts(optimizer, T_0=2), 5)
     [1.0, 0.5, 1.0, 0.5, 1.0]
     """
+
+    counts = ("T_0", "T_mult")
 
     def __init__(
         self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1

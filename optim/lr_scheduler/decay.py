@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from optim.lr_scheduler.schedule import AbsoluteLR, LRScheduler, positive
 from optim.optimizer import Optimizer
@@ -24,6 +25,8 @@ class StepLR(LRScheduler):
     >>> schedule.get_last_lr()
     [0.25]
     """
+
+    counts = ("step_size",)
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         self.step_size = positive("step_size", step_size)
@@ -92,6 +95,11 @@ class InverseTimeLR(LRScheduler):
         self.k = k
         super().__init__(optimizer, last_epoch)
 
+    def check(self, state_dict: Mapping[str, Any]) -> None:
+        super().check(state_dict)
+        if state_dict["k"] < 0:
+            raise ValueError(f"the state of InverseTimeLR has a negative k: {state_dict['k']}")
+
     def factor(self, epoch: int) -> float:
         return 1 / (1 + self.k * epoch)
 
@@ -106,6 +114,8 @@ class PolynomialLR(LRScheduler):
     >>> rates(PolynomialLR(optimizer, total_iters=4), 6)
     [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
     """
+
+    counts = ("total_iters",)
 
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
         self.total_iters = positive("total_iters", total_iters)

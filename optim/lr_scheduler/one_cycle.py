@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final
 
 from optim.lr_scheduler.schedule import AbsoluteLR, each, positive
 from optim.optimizer import Optimizer
+
+ENDS: Final = frozenset({"initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum"})  # of phases, in the group
 
 
 class OneCycleLR(AbsoluteLR):
@@ -44,6 +47,9 @@ class OneCycleLR(AbsoluteLR):
     [0.04, 0.52, 1.0, 0.857]
     """
 
+    counts = ("total_steps",)
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {"anneal_strategy": ("cos", "linear")}
+
     def __init__(
         self,
         optimizer: Optimizer,
@@ -69,7 +75,7 @@ class OneCycleLR(AbsoluteLR):
             total_steps = positive("epochs", epochs) * positive("steps_per_epoch", steps_per_epoch)
         if not 0 <= pct_start <= 1:
             raise ValueError(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
-        if anneal_strategy not in ("cos", "linear"):
+        if anneal_strategy not in self.words["anneal_strategy"]:
             raise ValueError(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         self.total_steps = positive("total_steps", total_steps)
         self.anneal_strategy = anneal_strategy
@@ -118,6 +124,12 @@ class OneCycleLR(AbsoluteLR):
                 else:
                     group["momentum"] = momentum
         return found
+
+    def check(self, state_dict: Mapping[str, Any]) -> None:
+        super().check(state_dict)
+        ends = {end for _, lrs, momenta in state_dict["phases"] for end in (*lrs, *momenta)}
+        if not state_dict["phases"] or not ends <= ENDS:
+            raise ValueError(f"the state of OneCycleLR has phases between {', '.join(sorted(ends)) or 'nothing'}")
 
     def between(self, start: float, end: float, share: float) -> float:
         """Return the value after `share` of the way from `start` to `end`."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from optim.lr_scheduler.schedule import LRScheduler, each
 from optim.optimizer import Optimizer, plain
@@ -38,6 +38,8 @@ class ReduceLROnPlateau(LRScheduler):
     [0.1]
     """
 
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {"mode": ("min", "max"), "threshold_mode": ("rel", "abs")}
+
     def __init__(
         self,
         optimizer: Optimizer,
@@ -54,9 +56,9 @@ class ReduceLROnPlateau(LRScheduler):
             raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
         if factor >= 1.0:
             raise ValueError("Factor should be < 1.0.")
-        if mode not in ("min", "max"):
+        if mode not in self.words["mode"]:
             raise ValueError(f"mode {mode} is unknown: it is 'min' or 'max'")
-        if threshold_mode not in ("rel", "abs"):
+        if threshold_mode not in self.words["threshold_mode"]:
             raise ValueError(f"threshold mode {threshold_mode} is unknown: it is 'rel' or 'abs'")
         self.optimizer = optimizer
         self.mode = mode

@@ -6,11 +6,14 @@ that multiply the present rate can be combined: two schedules of one optimiser b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar, Final
 
 from optim.flat import Group
-from optim.optimizer import Optimizer, copied, plain
+from optim.optimizer import Optimizer, alike, copied, plain
+
+PER_GROUP: Final = ("base_lrs", "min_lrs", "_last_lr")  # state that has a number for each group
 
 
 class LRScheduler:
@@ -26,6 +29,9 @@ class LRScheduler:
     last_epoch : t, the number of `step` calls so far.
     base_lrs : α₀ of each group.
     """
+
+    counts: ClassVar[tuple[str, ...]] = ()  # the options that are positive whole numbers
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # the options that are words, and which they can be
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         if not isinstance(optimizer, Optimizer):
@@ -99,15 +105,40 @@ class LRScheduler:
         return {name: copied(value) for name, value in self.__dict__.items() if self.is_state(name, value)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what `state_dict()` returned; the optimiser's own state is loaded by itself."""
-        expected = self.state_dict().keys()
-        if state_dict.keys() != expected:
-            raise ValueError(
-                f"this is no state of {type(self).__name__}: it needs the keys {', '.join(sorted(expected))}"
-            )
+        """Take over what `state_dict()` returned; the optimiser's own state is loaded by itself.
+
+        Raises
+        ------
+        ValueError : it is not the state of such a schedule of such an optimiser; nothing is changed then.
+        """
+        self.check(state_dict)
+        self.take(state_dict)
+
+    def check(self, state_dict: Mapping[str, Any]) -> None:
+        """Raise ValueError if `state_dict` is not the state of such a schedule."""
+        own = self.state_dict()
+        if not isinstance(state_dict, Mapping) or state_dict.keys() != own.keys():
+            raise ValueError(f"this is no state of {type(self).__name__}: it needs the keys {', '.join(sorted(own))}")
+        for name in own.keys() - set(self.nested()):
+            value = plain(state_dict[name])
+            fits = alike(value, own[name])
+            if name in PER_GROUP:
+                fits = fits and len(value) == len(self.optimizer.param_groups)
+            elif name in self.words:
+                fits = value in self.words[name]
+            elif fits and isinstance(value, (int, float)) and not isinstance(value, bool):
+                least = 1 if name in self.counts else 0 if name == "last_epoch" else -math.inf
+                fits = value >= least and (least == -math.inf or value % 1 == 0)
+                fits = fits and (math.isfinite(value) or name == "best")
+            if not fits:
+                raise ValueError(f"the state of {type(self).__name__} cannot have {value!r:.60} as {name!r}")
+
+    def take(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over a state that was checked."""
         for name, value in state_dict.items():
             if name not in self.nested():
-                self.__dict__[name] = list(value) if isinstance(value, (tuple, list)) else value
+                value = plain(value)
+                self.__dict__[name] = list(value) if isinstance(value, tuple) else value
 
     def nested(self) -> tuple[str, ...]:
         """Return the names of attributes that hold schedules."""

@@ -41,6 +41,8 @@ class LinearLR(LRScheduler):
     [0.25, 0.5, 0.75, 1.0, 1.0]
     """
 
+    counts = ("total_iters",)
+
     def __init__(
         self,
         optimizer: Optimizer,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 import os
 import pickle
 import struct
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 import nn
+import optim
 from autograd import Tensor, manual_seed, no_grad
 from nn import files
 
@@ -292,6 +294,140 @@ def test_arrays_that_lie_are_refused_before_memory_is_taken(tmp_path, content, m
     archive(tmp_path / "evil.npz", weight=content)
     with pytest.raises(ValueError, match=message):
         nn.load(tmp_path / "evil.npz")
+
+
+def test_a_zip_bomb_is_refused_before_memory_is_taken(tmp_path):
+    """A well-formed header of 40 GB, an entry that says it holds as much, and a kilobyte of compressed zeros."""
+    header = array_with("{'descr': '<f4', 'fortran_order': False, 'shape': (10000000000,)}")
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("weight.npy", header + bytes(1000))
+        made.filelist[0].file_size = len(header) + 4 * 10**10
+    with pytest.raises(ValueError, match=r"it would take 40,000,000,128 bytes"):
+        nn.load(tmp_path / "bomb.npz")
+    # What is large, or compresses well, but not both, is no bomb.
+    np.savez_compressed(tmp_path / "zeros.npz", weight=np.zeros(100_000))
+    assert not nn.load(tmp_path / "zeros.npz")["weight"].any()
+
+
+def header_of(**tensors):
+    return json.dumps({name: {"dtype": t[0], "shape": t[1], "data_offsets": t[2:]} for name, t in tensors.items()})
+
+
+@pytest.mark.parametrize(
+    ("header", "size"),
+    [
+        (header_of(a=("F32", [2], 0, 8), b=("F32", [2], 4, 12)), 12),  # they overlap
+        (header_of(a=("F32", [2], 0, 8), b=("F32", [2], 0, 8)), 8),
+        (header_of(a=("F32", [2], 0, 8), b=("F32", [2], 12, 20)), 20),  # a gap
+        (header_of(a=("F32", [2], 8, 16)), 16),
+        (header_of(a=("F32", [2], 0, 8)), 16),  # more than it says
+        (header_of(a=("F32", [20], 0, 80)), 8),  # less
+        (header_of(a=("F32", [2], -8, 0)), 8),
+        (header_of(a=("F32", [2], 0, 2**64)), 8),
+        (header_of(a=("F32", [3], 0, 8)), 8),
+        (header_of(a=("F32", [-2], 0, 8)), 8),
+        (header_of(a=("F32", [2**62], 0, 8)), 8),
+        (header_of(a=("F32", [2**32, 2**33], 0, 8)), 8),  # as many bytes as 64 bits can count, and none
+        (header_of(a=("F32", [math.nan], 0, 8)), 8),
+        (header_of(a=("BF16", [2], 0, 4)), 4),  # which NumPy lacks
+        (header_of(a=("F8_E4M3", [4], 0, 4)), 4),
+        (header_of(a=("PICKLE", [2], 0, 8)), 8),
+        ('{NaN: {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}', 8),
+        ('{"a": NaN}', 0),
+        ('{"__metadata__": {"__state__": 1}}', 0),
+        ('{"__metadata__": {"__state__": "{"}}', 0),
+        ("[]", 0),
+        ('{"a":', 0),
+        ("", 0),
+    ],
+)
+def test_headers_of_safetensors_that_lie_are_refused(tmp_path, header, size):
+    pytest.importorskip("safetensors")
+    path = tmp_path / "evil.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header.encode() + bytes(size))
+    with pytest.raises(ValueError, match=r"evil\.safetensors: "):
+        nn.load(path)
+
+
+@pytest.mark.parametrize("length", [1, 2**31, 2**63, 2**64 - 1])
+def test_lengths_of_headers_that_lie_are_refused(tmp_path, length):
+    pytest.importorskip("safetensors")
+    path = tmp_path / "evil.safetensors"
+    path.write_bytes(struct.pack("<Q", length) + header_of(a=("F32", [2], 0, 8)).encode() + bytes(8))
+    with pytest.raises(ValueError, match=r"evil\.safetensors: "):
+        nn.load(path)
+
+
+class Run:
+    """A model, an optimiser and a schedule in the midst of training."""
+
+    def __init__(self):
+        self.model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+        self.optimizer = optim.Adam(self.model.parameters(), lr=0.01)
+        self.schedule = optim.lr_scheduler.ExponentialLR(self.optimizer, 0.9)
+        generator = np.random.default_rng(5)
+        for _ in range(2):
+            train(self.model, self.optimizer, generator, 2)
+            self.schedule.step()
+
+    def state_dict(self):
+        return {name: part.state_dict() for name, part in vars(self).items()}
+
+    def load(self, path):
+        checkpoint = nn.load(path)
+        for name, part in vars(self).items():
+            part.load_state_dict(checkpoint[name])
+
+
+def test_damage_at_any_place_leaves_model_optimizer_and_schedule_as_they_were(path):
+    run = Run()
+    nn.save(run.state_dict(), path)
+    before, whole = run.state_dict(), path.read_bytes()
+    random = np.random.default_rng(0)
+    lengths = {0, 1, 7, 8, 9, 21, 22, len(whole) // 2, len(whole) - 1, *random.integers(0, len(whole), 100).tolist()}
+    foreign = [random.bytes(n) for n in (1, 100, 5000)] + [b"weight,bias\n1.0,2.0\n", pickle.dumps({"model": {}})]
+    for content in [*(whole[:n] for n in lengths), *foreign, whole[: len(whole) // 2] + random.bytes(len(whole) // 2)]:
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"state\.(npz|safetensors): "):
+            run.load(path)
+        assert same(run.state_dict(), before)
+    path.write_bytes(whole)
+    run.load(path)
+    assert same(run.state_dict(), before)
+
+
+def test_states_that_are_not_a_models_leave_it_as_it_was(path):
+    model = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    good = model.state_dict()
+    for message, change in {
+        "a dict of arrays by path, not list": lambda state: list(state.values()),
+        "a dict of arrays by path, not NoneType": lambda state: None,
+        "missing: 1.running_var": lambda state: {k: v for k, v in state.items() if k != "1.running_var"},
+        "unexpected: nan": lambda state: {**state, math.nan: np.ones(1)},
+        "unexpected: 7": lambda state: {**state, 7: np.ones(1)},
+        "unexpected: model": lambda state: {"model": state},
+        r"0.weight is \(2, 3\), the state has \(3, 2\)": lambda state: {**state, "0.weight": state["0.weight"].T},
+        "0.bias is float32, the state has complex64": lambda state: {**state, "0.bias": np.ones(2, np.complex64)},
+        "0.bias is float32, the state has <U1": lambda state: {**state, "0.bias": np.array(["a", "b"])},
+        "0.bias is float32, the state has object": lambda state: {**state, "0.bias": np.array([None, 1.0])},
+        "0.bias is float32, the state has datetime64": lambda state: {**state, "0.bias": np.zeros(2, "M8[s]")},
+        "num_batches_tracked is int64, the state has float64": lambda state: {**state, "1.num_batches_tracked": 1.5},
+    }.items():
+        bad = change({key: array + 1 for key, array in good.items()})
+        with pytest.raises(ValueError, match=message):
+            model.load_state_dict(bad)
+        assert same(model.state_dict(), good), message
+    nn.save(nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)), path)
+    with pytest.raises(ValueError, match="does not fit Sequential"):
+        model.load_state_dict(nn.load(path))
+    assert same(model.state_dict(), good)
+
+
+def test_numbers_too_large_for_the_dtype_do_not_stop_loading_half_way():
+    model = nn.Linear(1, 1)
+    model.load_state_dict({"weight": np.array([[1e300]]), "bias": np.array([2.0])})
+    assert model.weight.item() == np.inf
+    assert model.bias.item() == 2.0
 
 
 def test_an_archive_of_something_else_is_refused(tmp_path):

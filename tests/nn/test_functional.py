@@ -50,7 +50,63 @@ def test_derivatives_equal_differences(name):
         assert gradgradcheck(function, *inputs)
 
 
-def test_functions_of_arrays_and_lists_return_tensors():
+LABELS, ROWS = np.array([0, 2, 1]), normal(2, 4, 6)
+# The arguments of each function, as plain arrays and lists.
+GIVEN = {
+    **dict.fromkeys(("relu", "leaky_relu", "elu", "selu", "sigmoid", "logsigmoid", "tanh", "silu", "mish"), (X,)),
+    **dict.fromkeys(("gelu", "softplus", "softsign", "hardtanh", "step", "softmax", "log_softmax", "dropout"), (X,)),
+    **dict.fromkeys(("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div"), (X, X)),
+    **dict.fromkeys(("nll_loss", "cross_entropy", "multi_margin_loss", "hinge_loss"), (X, LABELS)),
+    **dict.fromkeys(("pairwise_distance", "cosine_similarity"), (X, X[::-1])),
+    **dict.fromkeys(("max_pool1d", "avg_pool1d", "adaptive_avg_pool1d", "adaptive_max_pool1d"), (ROWS, 2)),
+    **dict.fromkeys(("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d"), (IMAGES, 2)),
+    "threshold": (X, 0.1, 2.0),
+    "prelu": (X, np.array([0.1])),
+    "maxout": (X, 2),
+    "radial_basis": (X, normal(2, 4)),
+    "dropout2d": (IMAGES,),
+    "linear": (X, normal(2, 4), [0.0, 1.0]),
+    "bilinear": (X, X, normal(2, 4, 4), [0.0, 1.0]),
+    "embedding": (LABELS, X),
+    "one_hot": (LABELS,),
+    "scaled_dot_product_attention": (X, X, X),
+    "conv1d": (ROWS, normal(3, 4, 2), [0.0, 1.0, 2.0]),
+    "conv2d": (IMAGES, normal(3, 4, 2, 2)),
+    "conv_transpose1d": (ROWS, normal(4, 3, 2)),
+    "conv_transpose2d": (IMAGES, normal(4, 3, 2, 2)),
+    "interpolate": (IMAGES, 3),
+    "pad": (X, (1, 1)),
+    "normalize": (X,),
+    "batch_norm": (X, None, None),
+    "layer_norm": (X, 4),
+    "group_norm": (IMAGES, 2),
+    "local_response_norm": (IMAGES, 2),
+    "binary_cross_entropy": (abs(X) / 9, abs(X) / 9),
+    "binary_cross_entropy_with_logits": (X, abs(X) / 9),
+    "cosine_embedding_loss": (X, X[::-1], [1, -1, 1]),
+    "triplet_margin_loss": (X, X[::-1], X + 1),
+}
+
+
+def test_every_function_is_given_arrays():
+    assert set(GIVEN) == set(F.__all__)
+
+
+@pytest.mark.parametrize("name", GIVEN)
+@pytest.mark.filterwarnings("ignore:reduction:UserWarning")
+def test_functions_of_plain_arrays_return_tensors_of_their_dtype(name):
+    for dtype in ("float32", "float64"):
+        given = [x.astype(dtype) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x for x in GIVEN[name]]
+        before = [np.array(x) for x in given]
+        y = getattr(F, name)(*given)
+        assert type(y) is Tensor
+        assert not y.requires_grad
+        assert y.dtype == ("int64" if name == "one_hot" else dtype)
+        for x, kept in zip(given, before, strict=True):
+            np.testing.assert_array_equal(x, kept)
+
+
+def test_functions_of_lists_and_numbers_return_tensors():
     assert isinstance(F.relu([-1.0, 2.0]), Tensor)
     assert F.linear([[1.0, 2.0]], [[3.0, 4.0]], [5.0]).tolist() == [[16.0]]
     assert F.relu(np.float64(-2.0)).item() == 0.0
@@ -205,7 +261,6 @@ def test_what_does_not_fit_is_refused_by_name():
         "maxout: groups of 3 do not fit": lambda: F.maxout(X, 3),
         "prelu: expected one weight": lambda: F.prelu(X, normal(3)),
         r"conv2d: expected \(N, C, H, W\) or \(C, H, W\), got \(3, 4\)": lambda: F.conv2d(X, normal(1, 1, 2, 2)),
-        "embedding: index 3 is out of range": lambda: F.embedding([3], X),
         "embedding: expected a target of integers|embedding: .*integers": lambda: F.embedding([0.5], X),
         "dropout: p is a probability": lambda: F.dropout(X, 1.5),
         "dropout2d: expected": lambda: F.dropout2d(X),
@@ -224,3 +279,9 @@ def test_what_does_not_fit_is_refused_by_name():
     }.items():
         with pytest.raises(ValueError, match=message):
             call()
+
+
+def test_an_index_out_of_range_is_refused_as_that():
+    for wrong in (3, -1):
+        with pytest.raises(IndexError, match=f"embedding: index {wrong} is out of range for 3 rows"):
+            F.embedding([0, wrong], X)

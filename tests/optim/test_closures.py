@@ -11,7 +11,7 @@ import pytest
 import optim
 from autograd import Tensor
 from optim.line_search import Point, backtracking, cubic_minimum, exact, strong_wolfe
-from tests.optim.problems import closure_of, rosenbrock, train
+from tests.optim.problems import closure_of, leaves, make, rosenbrock, train, values
 
 
 def ray_of(f, slope, log=None):
@@ -274,3 +274,14 @@ def test_scalars_and_shared_arrays(name):
     assert x.item() == pytest.approx(0.0, abs=1e-5)
     assert y.data is array
     np.testing.assert_allclose(array, 0.0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "case", [("GradientDescent", {"line_search": "wolfe"}), ("LBFGS", {"line_search_fn": "strong_wolfe"})]
+)
+def test_a_rate_of_0_moves_nothing(case):
+    params = leaves()
+    before = values(params)
+    train(make(case, params, lr=0.0), params, 2)
+    for x, y in zip(values(params), before, strict=True):
+        np.testing.assert_array_equal(x, y)

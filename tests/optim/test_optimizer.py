@@ -281,6 +281,7 @@ def test_parameters_given_twice():
         ("NAdam", {"momentum_decay": -1.0}, "Invalid momentum_decay value"),
         ("RAdam", {"weight_decay": -1.0}, "Invalid weight_decay value"),
         ("LBFGS", {"line_search_fn": "golden"}, "strong_wolfe"),
+        ("LBFGS", {"max_iter": 2.5}, "max_iter and history_size are whole"),
         ("Newton", {"negative": "ignore"}, "remove, flip, keep"),
         ("Newton", {"damping": -1.0}, "Invalid damping value"),
         ("GradientDescent", {"line_search": "none"}, "exact, backtracking, wolfe, diminishing"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,16 +16,8 @@ import nn
 from autograd import Tensor
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
-OURS = {
-    "Maxout",
-    "Module",
-    "RadialBasis",
-    "Sequential",
-    "ModuleList",
-    "ModuleDict",
-    "Step",
-}  # PyTorch has no such layer,
-# or one that only holds others; tests/nn shows what they do.
+OURS = {"Maxout", "RadialBasis", "Step"}  # PyTorch has none; tests/nn shows what they do
+CONTAINERS = {"Module", "ModuleDict", "ModuleList", "Sequential"}  # in models of all layers: see test_files.py
 
 
 @dataclass
@@ -161,7 +154,7 @@ CASES: dict[str, list[Case]] = {
         case(scale_factor=1.3, mode="bilinear", recompute_scale_factor=True, x=IMAGES),
         case((1, 1), mode="bilinear", align_corners=True, x=IMAGES),
     ],
-    # What dropout draws is its own; at 0 and at 1 nothing is left to chance.
+    # What dropout draws is its own. At 0 and at 1 nothing is left to chance; between them the law is compared, below.
     "Dropout": [case(0.0), case(1.0)],
     "Dropout2d": [case(0.0, x=IMAGES), case(1.0, x=IMAGES), case(1.0, x=(3, 2, 2))],
     "BatchNorm1d": [
@@ -207,15 +200,25 @@ CASES: dict[str, list[Case]] = {
         case(5, 3, scale_grad_by_freq=True, padding_idx=4, x=WORDS),
         case(5, 3, x=np.array(2)),
     ],
-    "RNN": [*recurrent(), *recurrent(nonlinearity="relu"), case(3, 4, x=[(5, 2, 3), (1, 2, 4)])],
+    "RNN": [
+        *recurrent(),
+        *recurrent(nonlinearity="relu"),
+        case(3, 4, x=[(5, 2, 3), (1, 2, 4)]),
+        case(3, 4, 2, x=(5, 2, 3), dropout=1.0),
+    ],
     "LSTM": [
         *recurrent(),
         *recurrent(proj_size=2),
         case(3, 4, 2, x=[(5, 2, 3), ((2, 2, 4), (2, 2, 4))]),
         case(3, 4, x=[(5, 3), ((1, 4), (1, 4))]),
         case(3, 4, proj_size=2, x=[(5, 2, 3), ((1, 2, 2), (1, 2, 4))]),
+        case(3, 4, 3, x=(5, 2, 3), dropout=1.0, bidirectional=True),
     ],
-    "GRU": [*recurrent(), case(3, 4, 1, True, False, 0.0, True, x=[(5, 2, 3), (2, 2, 4)])],
+    "GRU": [
+        *recurrent(),
+        case(3, 4, 1, True, False, 0.0, True, x=[(5, 2, 3), (2, 2, 4)]),
+        case(3, 4, 2, x=(5, 2, 3), dropout=1.0),
+    ],
     "RNNCell": [
         case(3, 4, x=(2, 3)),
         case(3, 4, False, "relu", x=[(2, 3), (2, 4)]),
@@ -240,11 +243,14 @@ CASES: dict[str, list[Case]] = {
         case(6, 2, x=[(5, 2, 6)] * 3, call={"key_padding_mask": PADDED, "attn_mask": BOOLEAN}, add_zero_attn=True),
         case(6, 2, x=[(2, 5, 6)] * 3, call={"key_padding_mask": PADDED}, add_bias_kv=True, batch_first=True),
         case(6, 2, x=[(5, 6)] * 3, call={"key_padding_mask": PADDED[0]}),
+        case(6, 2, 1.0, x=[(5, 2, 6)] * 3),
     ],
     "TransformerEncoderLayer": [
         case(6, 2, 8, 0.0, x=(5, 2, 6)),
         case(6, 3, 8, 0.0, "gelu", 1e-3, True, True, x=(2, 5, 6)),
         case(6, 2, 8, 0.0, bias=False, x=(5, 6)),
+        case(6, 2, 8, 1.0, x=(5, 2, 6)),
+        case(6, 2, 8, 1.0, x=(5, 2, 6), norm_first=True),
         case(6, 2, 8, 0.0, x=(5, 2, 6), call={"src_mask": BOOLEAN, "src_key_padding_mask": PADDED, "is_causal": True}),
     ],
     "Sigmoid": ACTIVATION,
@@ -271,7 +277,8 @@ def layers() -> set[str]:
 
 
 def test_every_layer_has_cases():
-    assert layers() - OURS == set(CASES)
+    assert layers() - OURS - CONTAINERS == set(CASES)
+    assert not any(hasattr(torch.nn, name) for name in OURS)
 
 
 def filled(spec: Any, rng: np.random.Generator) -> Any:
@@ -420,10 +427,74 @@ def test_a_layer_begins_as_pytorchs_does(name):
             assert abs(np.abs(a).max() - np.abs(b).max()) <= few * np.abs(b).max(), key
 
 
-def test_the_text_of_a_layer_is_pytorchs():
-    for name, cases in CASES.items():
-        for chosen in cases:
-            if name in ("AvgPool1d", "TransformerEncoderLayer", "MultiheadAttention", "RNN"):
-                continue  # PyTorch shows tuples there, or classes of its own, or not the nonlinearity
-            ours, theirs = twins(name, chosen, "float32", 0)
-            assert repr(ours) == repr(theirs)
+@pytest.mark.parametrize("name", CASES)
+def test_the_text_of_a_layer_is_pytorchs(name):
+    for chosen in CASES[name]:
+        ours, theirs = twins(name, chosen, "float32", 0)
+        expected = repr(theirs)
+        if name == "AvgPool1d":  # where PyTorch makes tuples of what it was given, and shows them
+            expected = re.sub(r"=\((\d+),\)", r"=\1", expected)
+        elif name in ("MultiheadAttention", "TransformerEncoderLayer"):  # a Linear that is not quantised on its own
+            expected = expected.replace("NonDynamicallyQuantizableLinear", "Linear")
+        elif name == "RNN" and theirs.nonlinearity == "relu":  # which PyTorch shows of RNNCell alone
+            expected = f"{expected[:-1]}, nonlinearity=relu)"
+        assert repr(ours) == expected
+
+
+SHARES = (0.1, 0.3, 0.5, 0.8)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("p", SHARES)
+@pytest.mark.parametrize("name", ["Dropout", "Dropout2d", "dropout", "dropout2d"])
+def test_dropout_follows_the_law_of_pytorchs(name, p, dtype):
+    autograd.manual_seed(0)
+    torch.manual_seed(0)
+    channels = name.endswith("2d")
+    x = np.random.default_rng(1).uniform(1, 2, (100, 200, 2, 2) if channels else (200, 400)).astype(dtype)
+    a, b = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    module = not name.islower()
+    layer, function = getattr(nn, name, None), getattr(nn.functional, name, None)
+    ours = layer(p)(a) if module else function(a, p)
+    theirs = getattr(torch.nn, name)(p)(b) if module else getattr(torch.nn.functional, name)(b, p)
+    ours.sum().backward()
+    theirs.sum().backward()
+    draws = 100 * 200 if channels else 200 * 400
+    chance = 5 * np.sqrt(p * (1 - p) / draws)  # five standard deviations of the share
+    for out, grad in ((ours.numpy(), a.grad.numpy()), (theirs.detach().numpy(), b.grad.numpy())):
+        assert out.dtype == grad.dtype == dtype
+        mask = out / x
+        kept = out != 0
+        np.testing.assert_allclose(mask[kept], 1 / (1 - p), rtol=TOLERANCE[dtype])
+        np.testing.assert_allclose(grad, mask, rtol=TOLERANCE[dtype])  # the gradient is the mask
+        np.testing.assert_array_equal(grad != 0, kept)
+        assert abs((~kept).mean() - p) < chance
+        assert abs(mask.mean() - 1) < chance / (1 - p)
+        if channels:  # all of a channel, or nothing
+            np.testing.assert_array_equal(kept, np.broadcast_to(kept[:, :, :1, :1], kept.shape))
+        # Each draw is by itself: neighbours agree as often as chance has it.
+        first = kept[:, :, 0, 0] if channels else kept
+        for axis in (0, 1):
+            later, earlier = (
+                first.take(range(1, first.shape[axis]), axis),
+                first.take(range(first.shape[axis] - 1), axis),
+            )
+            assert abs((later == earlier).mean() - (p * p + (1 - p) ** 2)) < 5 / np.sqrt(draws)
+    evaluated = layer(p).eval()(a) if module else function(a, p, False)
+    np.testing.assert_array_equal(evaluated.numpy(), x)
+
+
+@pytest.mark.parametrize("p", SHARES)
+def test_dropout_of_attention_follows_the_law_of_pytorchs(p):
+    rng = np.random.default_rng(0)
+    q, k, eye = rng.normal(size=(20, 30, 8)), rng.normal(size=(20, 40, 8)), np.broadcast_to(np.eye(40), (20, 40, 40))
+    autograd.manual_seed(0)
+    torch.manual_seed(0)
+    attend, their = nn.functional.scaled_dot_product_attention, torch.nn.functional.scaled_dot_product_attention
+    whole = attend(q, k, eye).numpy()
+    dropped = attend(q, k, eye, dropout_p=p).numpy()
+    theirs = their(torch.tensor(q), torch.tensor(k), torch.tensor(eye.copy()), dropout_p=p).numpy()
+    for weights in (dropped, theirs):
+        kept = weights != 0
+        np.testing.assert_allclose(weights[kept], whole[kept] / (1 - p), rtol=1e-10)
+        assert abs((~kept).mean() - p) < 5 * np.sqrt(p * (1 - p) / whole.size)

@@ -105,6 +105,7 @@ OURS = {"hinge_loss", "HingeLoss"}  # beside PyTorch's multi_margin_loss in a te
 def test_every_loss_has_a_case():
     assert set(loss_functions.__all__) - OURS == set(CASES)
     assert set(losses.__all__) - OURS == set(MODULES)
+    assert not any(hasattr(TF, name) or hasattr(torch.nn, name) for name in OURS)
 
 
 def twins(call, theirs, inputs, options, dtype):
