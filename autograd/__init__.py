@@ -39,6 +39,7 @@ from autograd.functional import (
     value_and_grad,
     vjp,
 )
+from autograd.memory import keep_freed_by_default
 from autograd.modes import anomaly_mode, enable_grad, is_grad_enabled, no_grad, record, set_grad_enabled
 from autograd.operation import operation
 from autograd.random import get_rng_state, manual_seed, rand, randint, randn, randperm, set_rng_state
@@ -89,3 +90,5 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+keep_freed_by_default()
