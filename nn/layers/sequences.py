@@ -25,10 +25,10 @@ def order(steps: int, reverse: bool) -> Sequence[int]:
     return range(steps - 1, -1, -1) if reverse else range(steps)
 
 
-def before(out: Array, first: Array, reverse: bool) -> Array:
-    """Return the state before each step: `first`, then the results of the steps, in their places."""
-    rows = [out[1:], first[None]] if reverse else [first[None], out[:-1]]
-    return np.concatenate(rows)
+def previous(states: Array, first: Array, t: int, reverse: bool) -> Array:
+    """Return the state before step t: `first` before the first of them."""
+    t += 1 if reverse else -1
+    return states[t] if 0 <= t < len(states) else first
 
 
 def stacked(states: list[Array], reverse: bool) -> Array:
@@ -40,9 +40,27 @@ def gates_in(array: Array, size: int) -> list[Array]:
     return [array[:, start : start + size] for start in range(0, array.shape[1], size)]
 
 
-def weight_of(sent: Array, states: Array) -> Array:
-    """Return the gradient of a recurrent weight: the sum over all steps, in one product."""
-    return sent.reshape(-1, sent.shape[-1]).T @ states.reshape(-1, states.shape[-1])
+def weight_of(sent: Array, states: Array, first: Array, reverse: bool) -> Array:
+    """Return the gradient of a recurrent weight from what is sent to each step's gates: one product for all steps."""
+    to_first, to_rest = (sent[-1], sent[:-1]) if reverse else (sent[0], sent[1:])
+    rest = states[1:] if reverse else states[:-1]
+    total = to_first.T @ first
+    total += to_rest.reshape(-1, sent.shape[-1]).T @ rest.reshape(-1, states.shape[-1])
+    return total
+
+
+def by_gate(array: Array, gates: int) -> Array:
+    """Return (..., N, gates * H) as (..., gates, N, H), which shares memory."""
+    return array.reshape(*array.shape[:-1], gates, -1).swapaxes(-2, -3)
+
+
+def split_weight(weight: Array, gates: int) -> Array:
+    """Return weights (gates * H, H) as the matrices (gates, H, H) that states are multiplied with.
+
+    A product for each gate leaves its results together in memory, for the operations on them: a step of an LSTM takes
+    0.8 of the time.
+    """
+    return np.ascontiguousarray(weight.reshape(gates, -1, weight.shape[1]).swapaxes(1, 2))
 
 
 # h = activation(gates + h @ weight.T)
@@ -69,7 +87,7 @@ def rnn_rule(
     for t in order(len(out), not reverse):
         np.multiply(g[t] + back, slope[t], out=sent[t])
         back = sent[t] @ weight
-    return sent, weight_of(sent, before(out, h, reverse)) if needs[1] else None, back
+    return sent, weight_of(sent, out, h, reverse) if needs[1] else None, back
 
 
 @operation(inputs=("gates", "weight", "h"), joint=rnn_rule, composed=rnn_by_steps)
@@ -103,29 +121,40 @@ def lstm_by_steps(gates: Array, weight: Array, h: Array, c: Array, reverse: bool
     return ops.stack([stacked(hidden, reverse), stacked(cells, reverse)])
 
 
+def lstm_slopes(gates: Array, cell: Array, cell_before: Array, slopes: Array, to_cell: Array) -> None:
+    """Write what gradients are multiplied with: the cell's for i, f and g, the state's for o and for the cell."""
+    i, _, g, o = gates
+    squashed = np.tanh(cell)
+    np.multiply(gates, gates, out=slopes)
+    np.subtract(gates[:2], slopes[:2], out=slopes[:2])
+    np.subtract(1, slopes[2], out=slopes[2])
+    np.subtract(o, slopes[3], out=slopes[3])
+    for slope, factor in zip(slopes, (g, cell_before, i, squashed), strict=True):
+        slope *= factor
+    np.multiply(squashed, squashed, out=squashed)
+    np.subtract(1, squashed, out=to_cell)
+    to_cell *= o
+
+
 def lstm_rule(
     g: Array, needs: tuple[bool, ...], out: Array, aux: Array, weight: Array, h: Array, c: Array, reverse: bool
 ) -> tuple[Array, ...]:
     hidden, cells = out
-    size = c.shape[-1]
-    sent = np.empty_like(aux)
-    back, carry = np.zeros_like(h), np.zeros_like(c)
-    cells_before = before(cells, c, reverse)
-    squashed = np.tanh(cells)
-    for t in order(len(cells), not reverse):
-        i, f, cell, o = gates_in(aux[t], size)
-        to_i, to_f, to_cell, to_o = gates_in(sent[t], size)
+    steps, dtype = len(cells), cells.dtype
+    sent = np.empty((steps, len(c), 4 * c.shape[1]), dtype)
+    sent_by_gate = by_gate(sent, 4)
+    slopes, to_cell, product = np.empty(aux.shape[1:], dtype), np.empty(c.shape, dtype), np.empty(c.shape, dtype)
+    back, carry = np.zeros(h.shape, dtype), np.zeros(c.shape, dtype)
+    for t in order(steps, not reverse):
+        lstm_slopes(aux[t], cells[t], previous(cells, c, t, reverse), slopes, to_cell)
         back += g[0, t]
-        tanh = squashed[t]
         carry += g[1, t]
-        carry += back * o * (1 - tanh * tanh)
-        np.multiply(carry * cell, i * (1 - i), out=to_i)
-        np.multiply(carry * cells_before[t], f * (1 - f), out=to_f)
-        np.multiply(carry * i, 1 - cell * cell, out=to_cell)
-        np.multiply(back * tanh, o * (1 - o), out=to_o)
-        carry *= f
-        back = sent[t] @ weight
-    return sent, weight_of(sent, before(hidden, h, reverse)) if needs[1] else None, back, carry
+        carry += np.multiply(back, to_cell, out=product)
+        np.multiply(carry, slopes[:3], out=sent_by_gate[t, :3])
+        np.multiply(back, slopes[3], out=sent_by_gate[t, 3])
+        carry *= aux[t, 1]
+        np.matmul(sent[t], weight, out=back)
+    return sent, weight_of(sent, hidden, h, reverse) if needs[1] else None, back, carry
 
 
 @operation(inputs=("gates", "weight", "h", "c"), joint=lstm_rule, composed=lstm_by_steps, aux=True)
@@ -133,22 +162,25 @@ def lstm_sequence(gates: Array, weight: Array, h: Array, c: Array, reverse: bool
     """Return the states and the cells of an LSTM, (2, T, N, H)."""
     steps, (n, size) = len(gates), c.shape
     dtype = np.result_type(gates, weight, h, c)
-    out, activated = np.empty((2, steps, n, size), dtype), np.empty(gates.shape, dtype)
+    out, activated = np.empty((2, steps, n, size), dtype), np.empty((steps, 4, n, size), dtype)
+    added, weights = by_gate(gates, 4), split_weight(weight, 4)
     # One tanh for all gates, since sigmoid(z) = (1 + tanh(z / 2)) / 2: NumPy's tanh takes a fifth of the time of exp.
-    scale, shift = np.full(4 * size, 0.5, dtype), np.full(4 * size, 0.5, dtype)
-    scale[2 * size : 3 * size], shift[2 * size : 3 * size] = 1, 0
+    scale, shift = np.array([[0.5], [0.5], [1], [0.5]], dtype)[..., None], np.array([0.5, 0.5, 0, 0.5], dtype)
+    squashed = np.empty((n, size), dtype)
     for t in order(steps, reverse):
-        opened = activated[t]
-        np.add(gates[t], h @ weight.T, out=opened)
+        opened, (state, cell) = activated[t], out[:, t]
+        np.matmul(h, weights, out=opened)
+        opened += added[t]
         opened *= scale
         np.tanh(opened, out=opened)
         opened *= scale
-        opened += shift
-        i, f, cell, o = gates_in(opened, size)
-        c = f * c
-        c += i * cell
-        h = o * np.tanh(c)
-        out[0, t], out[1, t] = h, c
+        opened += shift[:, None, None]
+        i, f, g, o = opened
+        np.multiply(f, c, out=cell)
+        cell += np.multiply(i, g, out=squashed)
+        np.tanh(cell, out=squashed)
+        np.multiply(o, squashed, out=state)
+        h, c = state, cell
     return out, activated
 
 
@@ -177,21 +209,31 @@ def gru_by_steps(gates: Array, weight: Array, bias: Array, h: Array, reverse: bo
 def gru_rule(
     g: Array, needs: tuple[bool, ...], out: Array, aux: Array, weight: Array, h: Array, reverse: bool
 ) -> tuple[Array, ...]:
-    size = h.shape[-1]
-    states = before(out, h, reverse)
-    to_gates, to_inner = np.empty_like(aux[:, :, : 3 * size]), np.empty_like(aux[:, :, : 3 * size])
-    back = np.zeros_like(h)
-    for t in order(len(out), not reverse):
-        r, z, n, inner = gates_in(aux[t], size)
-        back = back + g[t]
-        to_n = back * (1 - z) * (1 - n * n)
-        to_gates[t, :, :size] = to_n * inner * (r * (1 - r))
-        to_gates[t, :, size : 2 * size] = back * (states[t] - n) * (z * (1 - z))
-        to_gates[t, :, 2 * size :] = to_n
-        to_inner[t, :, : 2 * size] = to_gates[t, :, : 2 * size]
-        to_inner[t, :, 2 * size :] = to_n * r
-        back = back * z + to_inner[t] @ weight
-    to_weight = weight_of(to_inner, states) if needs[1] else None
+    steps, (n, size), dtype = len(out), h.shape, out.dtype
+    to_gates, to_inner = np.empty((2, steps, n, 3 * size), dtype)
+    gates_by_gate, inner_by_gate = by_gate(to_gates, 3), by_gate(to_inner, 3)
+    back, sent, product = np.zeros((n, size), dtype), np.empty((3, n, size), dtype), np.empty((n, size), dtype)
+    for t in order(steps, not reverse):
+        r, z, new, inner = aux[t]
+        to_r, to_z, to_new = sent
+        back += g[t]
+        np.multiply(back, z, out=product)  # what goes on to the state before
+        np.multiply(new, new, out=to_new)
+        np.subtract(1, to_new, out=to_new)
+        to_new *= np.subtract(back, product, out=to_r)
+        np.subtract(previous(out, h, t, reverse), new, out=to_z)
+        to_z *= product
+        to_z -= np.multiply(to_z, z, out=to_r)
+        np.multiply(r, r, out=to_r)
+        np.subtract(r, to_r, out=to_r)
+        to_r *= inner
+        to_r *= to_new
+        gates_by_gate[t] = sent
+        inner_by_gate[t, :2] = sent[:2]
+        np.multiply(to_new, r, out=inner_by_gate[t, 2])
+        np.matmul(to_inner[t], weight, out=back)
+        back += product
+    to_weight = weight_of(to_inner, out, h, reverse) if needs[1] else None
     return to_gates, to_weight, to_inner.sum(axis=(0, 1)) if needs[2] else None, back
 
 
@@ -200,21 +242,26 @@ def gru_sequence(gates: Array, weight: Array, bias: Array, h: Array, reverse: bo
     """Return the states (T, N, H) of a GRU; `bias` (3 * H,) is that of the recurrent product, or None."""
     steps, (n, size) = len(gates), h.shape
     dtype = np.result_type(gates, weight, h)
-    out, kept = np.empty((steps, n, size), dtype), np.empty((steps, n, 4 * size), dtype)
+    out, kept = np.empty((steps, n, size), dtype), np.empty((steps, 4, n, size), dtype)
+    added, weights = by_gate(gates, 3), split_weight(weight, 3)
     for t in order(steps, reverse):
-        inner = h @ weight.T
+        opened, new, inner, state = kept[t, :2], kept[t, 2], kept[t, 3], out[t]
+        np.matmul(h, weights[:2], out=opened)
+        np.matmul(h, weights[2], out=inner)
         if bias is not None:
-            inner += bias
-        inner_new = inner[:, 2 * size :]
-        opened = gates[t, :, : 2 * size] + inner[:, : 2 * size]
+            opened += bias[: 2 * size].reshape(2, 1, size)
+            inner += bias[2 * size :]
+        opened += added[t, :2]
         opened *= 0.5
         np.tanh(opened, out=opened)  # as in the LSTM
         opened *= 0.5
         opened += 0.5
-        r, z = opened[:, :size], opened[:, size:]
-        new = r * inner_new
-        new += gates[t, :, 2 * size :]
+        r, z = opened
+        np.multiply(r, inner, out=new)
+        new += added[t, 2]
         np.tanh(new, out=new)
-        kept[t, :, : 2 * size], kept[t, :, 2 * size : 3 * size], kept[t, :, 3 * size :] = opened, new, inner_new
-        out[t] = h = new + z * (h - new)
+        np.subtract(h, new, out=state)
+        state *= z
+        state += new
+        h = state
     return out, kept
