@@ -11,6 +11,7 @@ from typing import Any, Final, overload
 import numpy as np
 
 from autograd import anomaly, graph, modes
+from autograd.blocks import in_blocks
 from autograd.parts import OutputPart
 from autograd.recording import PYTHON_NUMBERS, binary, general, make_node, unary, variadic
 from autograd.tensor import Tensor, wrap
@@ -34,6 +35,7 @@ class Operation:
         aux: bool,
         outputs: tuple[bool, ...],
         views: bool,
+        elementwise: bool,
     ) -> None:
         self.forward = forward
         self.name = name
@@ -42,6 +44,7 @@ class Operation:
         self.aux = aux
         self.outputs = outputs
         self.views = views
+        self.elementwise = elementwise or (isinstance(forward, np.ufunc) and forward.signature is None)
         self.names, self.defaults, self.variadic = (
             # Those of NumPy and of `operator` do not name theirs as the rules do.
             (tuple(rules), {}, False) if isinstance(forward, (np.ufunc, BuiltinFunctionType)) else parameters(forward)
@@ -53,9 +56,9 @@ class Operation:
         self.positions = tuple(self.names.index(n) for n in self.inputs)
         self.others = tuple(i for i, n in enumerate(self.names) if n not in self.inputs)
         if joint is None:
-            written = tuple(rules[n] for n in self.inputs)
-            self.reads = tuple(self.read_by(rule, 1) for rule in written)
-            self.rules = tuple(with_one_argument(rule, r) for rule, r in zip(written, self.reads, strict=True))
+            self.written = tuple(rules[n] for n in self.inputs)
+            self.reads = tuple(self.read_by(rule, 1) for rule in self.written)
+            self.rules = tuple(with_one_argument(rule, r) for rule, r in zip(self.written, self.reads, strict=True))
         else:
             self.reads, self.rules = (self.read_by(joint, 2),), ()
         self.plain = joint is None and not outputs and not self.variadic
@@ -166,6 +169,11 @@ class Operation:
         else:
             sent = self.through_composed(gradient, self.as_tensors(node, self.names, arguments, whole=True))
         return gradient, (pass_on,) * len(sent), sent
+
+    def rule_in_blocks(self, position: int, gradient: Array, saved: Any) -> Array:
+        """Return what the rule of an input makes of a large gradient, where the operation is elementwise."""
+        reads = self.reads[position]
+        return in_blocks(self.written[position], (gradient, *(saved if len(reads) > 1 else (saved,) if reads else ())))
 
     def as_tensors(self, node: Any, reads: tuple[str, ...], saved: Any, whole: bool = False) -> Any:
         """Return what was saved for a rule with its arrays as Tensors of the graph, so that the rule is recorded."""
@@ -303,6 +311,7 @@ def operation(
     aux: bool = False,
     outputs: tuple[bool, ...] = (),
     views: bool = False,
+    elementwise: bool = False,
     **rules: Callable[..., Any],
 ) -> Any:
     """Make a differentiable operation of a function on arrays and the gradient rule of each of its inputs.
@@ -325,6 +334,8 @@ def operation(
     aux : the forward returns `(result, aux)`, and rules may read `aux` (indices of the winners, say).
     outputs : for a forward that returns a tuple: whether each member is differentiable. Rules get a list of gradients.
     views : the result may share memory with the first input.
+    elementwise : each number of the result, and of a gradient, comes from the numbers in its place alone: large arrays
+        go through forward and rules a block at a time, in threads. Ufuncs of NumPy are known to be so.
 
     Examples
     --------
@@ -351,6 +362,7 @@ def operation(
             aux=aux,
             outputs=outputs,
             views=views,
+            elementwise=elementwise,
         )
         if op.variadic:
             call = variadic(op)

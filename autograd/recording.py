@@ -7,13 +7,16 @@ its own for making the node would cost as much as the operation.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
 import numpy as np
+from numpy import ndarray
 
 from autograd import anomaly, modes
+from autograd.blocks import LARGE, in_blocks
 from autograd.graph import DetailedNode, Node, ScalarNode, Version, clock
 from autograd.tensor import Notes, Tensor, new, wrap
 
@@ -27,6 +30,7 @@ IMMUTABLE: Final = frozenset({float, int, bool, np.float64, np.float32, np.int64
 def unary(op: Operation) -> Callable[..., Any]:
     """Return the function that calls an operation of one argument: `general`, written out for speed."""
     forward, keep, current = op.forward, op.keep[1], modes.current.get
+    large = LARGE if op.elementwise else math.inf
 
     def call(x: Any) -> Any:
         if not isinstance(x, Tensor):
@@ -34,7 +38,7 @@ def unary(op: Operation) -> Callable[..., Any]:
         a = x._data
         parent = x._node
         try:
-            out = forward(a)
+            out = in_blocks(forward, (a,)) if a.__class__ is ndarray and a.size >= large else forward(a)
             shape = out.shape
         except Exception as error:
             raise explain(error, op, (x,)) from error
@@ -73,6 +77,7 @@ def unary(op: Operation) -> Callable[..., Any]:
 def binary(op: Operation) -> Callable[..., Any]:
     """Return the function that calls an operation of two arguments: `general`, written out for speed."""
     forward, current = op.forward, modes.current.get
+    large = LARGE if op.elementwise else math.inf
     _, keep_x, keep_y, keep_both = op.keep
 
     def call(x: Any, y: Any) -> Any:
@@ -91,7 +96,7 @@ def binary(op: Operation) -> Callable[..., Any]:
             b = y if type(y) in IMMUTABLE else op.constant(y, p is not None)
             q = None
         try:
-            out = forward(a, b)
+            out = in_blocks(forward, (a, b)) if a.__class__ is ndarray and a.size >= large else forward(a, b)
             shape = out.shape
         except Exception as error:
             raise explain(error, op, (x, y)) from error
@@ -140,7 +145,7 @@ def binary(op: Operation) -> Callable[..., Any]:
 def general(op: Operation) -> Callable[..., Any]:
     """Return the function that calls any operation with a fixed number of inputs."""
     forward, current, total = op.forward, modes.current.get, len(op.names)
-    inputs = tuple(enumerate(op.positions))
+    inputs, elementwise = tuple(enumerate(op.positions)), op.elementwise
 
     def call(*args: Any, **kwargs: Any) -> Any:
         bound = op.bind(args, kwargs) if kwargs or len(args) != total else args
@@ -170,7 +175,7 @@ def general(op: Operation) -> Callable[..., Any]:
                 if not isinstance(x, Tensor) and x is not None:
                     values[position] = op.constant(x, needed > 0)
         try:
-            out = forward(*values)
+            out = in_blocks(forward, values) if elementwise and np.size(values[0]) >= LARGE else forward(*values)
         except Exception as error:
             raise explain(error, op, bound) from error
         mode = current()

@@ -10,7 +10,7 @@ import pytest
 
 from autograd import Tensor, no_grad, ops
 from autograd.functional import gradients
-from autograd.ops import windows
+from autograd.ops import convolutional
 from autograd.threads import get_num_threads, in_parts, set_num_threads
 from tests.cases import distinct, normal
 from tests.cases.windows import AVG_POOLS, CONVOLUTIONS, MAX_POOLS, TRANSPOSED
@@ -174,7 +174,7 @@ def test_joint_rules_equal_their_composed_forms(name, x, weight, has_bias, optio
 @pytest.mark.parametrize("needed", list(product([False, True], repeat=3)))
 def test_only_the_gradients_that_are_needed_are_computed(needed):
     x, weight, g = normal(2, 3, 4, 4), normal(2, 3, 2, 2), normal(2, 2, 3, 3)
-    found = windows.convolution_rule(g, needed, x, weight, 1, 0, 1, 1)
+    found = convolutional.convolution_rule(g, needed, x, weight, 1, 0, 1, 1)
     assert [array is not None for array in found] == list(needed)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from autograd.ops import (
     activation,
     arithmetic,
+    convolutional,
     cumulative,
     elementwise,
     fourier,
@@ -18,15 +19,16 @@ from autograd.ops import (
     joining,
     linalg,
     normalization,
+    pooling,
     products,
     reduction,
     shape,
     signal,
     sorting,
-    windows,
 )
 from autograd.ops.activation import *  # noqa: F403
 from autograd.ops.arithmetic import *  # noqa: F403
+from autograd.ops.convolutional import *  # noqa: F403
 from autograd.ops.cumulative import *  # noqa: F403
 from autograd.ops.elementwise import *  # noqa: F403
 from autograd.ops.fourier import *  # noqa: F403
@@ -34,12 +36,12 @@ from autograd.ops.indexing import *  # noqa: F403
 from autograd.ops.joining import *  # noqa: F403
 from autograd.ops.linalg import *  # noqa: F403
 from autograd.ops.normalization import *  # noqa: F403
+from autograd.ops.pooling import *  # noqa: F403
 from autograd.ops.products import *  # noqa: F403
 from autograd.ops.reduction import *  # noqa: F403
 from autograd.ops.shape import *  # noqa: F403
 from autograd.ops.signal import *  # noqa: F403
 from autograd.ops.sorting import *  # noqa: F403
-from autograd.ops.windows import *  # noqa: F403
 
 FAMILIES = (
     arithmetic,
@@ -55,7 +57,8 @@ FAMILIES = (
     linalg,
     fourier,
     signal,
-    windows,
+    convolutional,
+    pooling,
     normalization,
 )  # fmt: skip
 PUBLIC: dict[str, Any] = {name: getattr(family, name) for family in FAMILIES for name in family.__all__}

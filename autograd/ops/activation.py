@@ -50,7 +50,7 @@ def largest_exponent(dtype: np.dtype[Any]) -> float:
 # Rectifiers
 
 
-@operation(x=lambda g, out: keep(g, out != 0))
+@operation(x=lambda g, out: keep(g, out != 0), elementwise=True)
 def relu(x: Array) -> Array:
     """Return `max(x, 0)`. The gradient is that of the result where x > 0, and 0 at 0 as below it."""
     if x.__class__ is np.float64:  # a tenth of the time of NumPy's function
@@ -64,7 +64,7 @@ def leaky(g: Array, x: Array, slope: Array) -> Array:
     return keep(g, positive) + keep(g, ~positive) * slope
 
 
-@operation(x=lambda g, x, negative_slope: leaky(g, x, negative_slope))
+@operation(x=lambda g, x, negative_slope: leaky(g, x, negative_slope), elementwise=True)
 def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
     """Return `x` where it is positive and `negative_slope * x` elsewhere. The gradient at 0 is `negative_slope`."""
     if 0 <= negative_slope <= 1:
@@ -72,7 +72,7 @@ def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
     return np.maximum(x, 0) + np.minimum(x, 0) * negative_slope
 
 
-@operation(x=lambda g, x, weight: leaky(g, x, weight), weight=lambda g, x: keep(g, ~(x > 0)) * x)
+@operation(x=lambda g, x, weight: leaky(g, x, weight), weight=lambda g, x: keep(g, ~(x > 0)) * x, elementwise=True)
 def prelu(x: Array, weight: Array) -> Array:
     """Return `x` where it is positive and `weight * x` elsewhere, with `weight` broadcast against `x`.
 
@@ -87,13 +87,13 @@ def elu_gradient(g: Array, x: Array, alpha: float, scale: float) -> Array:
     return keep(g, positive) * scale + keep(g, ~positive) * (exp(keep(x, x < 0)) * (scale * alpha))
 
 
-@operation(x=lambda g, x, alpha: elu_gradient(g, x, alpha, 1.0))
+@operation(x=lambda g, x, alpha: elu_gradient(g, x, alpha, 1.0), elementwise=True)
 def elu(x: Array, alpha: float = 1.0) -> Array:
     """Return `x` where it is positive and `alpha * (exp(x) - 1)` elsewhere. The gradient at 0 is `alpha`."""
     return np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0))
 
 
-@operation(x=lambda g, x: elu_gradient(g, x, SELU_ALPHA, SELU_SCALE))
+@operation(x=lambda g, x: elu_gradient(g, x, SELU_ALPHA, SELU_SCALE), elementwise=True)
 def selu(x: Array) -> Array:
     """Return the self-normalising `elu`: `scale * elu(x, alpha)` with alpha = 1.6733 and scale = 1.0507.
 
@@ -102,7 +102,7 @@ def selu(x: Array) -> Array:
     return SELU_SCALE * np.maximum(x, 0) + (SELU_SCALE * SELU_ALPHA) * np.expm1(np.minimum(x, 0))
 
 
-@operation(x=lambda g, x, min_val, max_val: keep(g, ~((x <= min_val) | (x >= max_val))))
+@operation(x=lambda g, x, min_val, max_val: keep(g, ~((x <= min_val) | (x >= max_val))), elementwise=True)
 def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0) -> Array:
     """Limit `x` to [`min_val`, `max_val`]. The gradient at the bounds is 0, unlike that of `clip`."""
     return np.clip(x, min_val, max_val)
@@ -111,7 +111,7 @@ def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0) -> Array:
 # Sigmoid and its relatives
 
 
-@operation(x=lambda g, out: g * (out * (1 - out)))
+@operation(x=lambda g, out: g * (out * (1 - out)), elementwise=True)
 def sigmoid(x: Array) -> Array:
     """Return `1 / (1 + exp(-x))`."""
     if x.__class__ is np.float64:
@@ -126,7 +126,7 @@ def sigmoid(x: Array) -> Array:
     return np.reciprocal(e, out=e)
 
 
-@operation(x=lambda g, out: -g * expm1(out))
+@operation(x=lambda g, out: -g * expm1(out), elementwise=True)
 def log_sigmoid(x: Array) -> Array:
     """Return `log(sigmoid(x))`, accurate also where the sigmoid itself is 0 or 1 in floating point."""
     x = floating(x)
@@ -140,7 +140,7 @@ def softplus_rule(g: Array, x: Array, beta: float, threshold: float) -> Array:
     return where(linear, g, slope) if np.any(linear) else slope
 
 
-@operation(x=softplus_rule)
+@operation(x=softplus_rule, elementwise=True)
 def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
     """Return `log(1 + exp(beta * x)) / beta`, a smooth rectifier; `x` itself where `beta * x` exceeds `threshold`."""
     x = floating(x)
@@ -153,7 +153,7 @@ def silu_rule(g: Array, x: Array) -> Array:
     return g * (s * (1 + x * (1 - s)))
 
 
-@operation(x=silu_rule)
+@operation(x=silu_rule, elementwise=True)
 def silu(x: Array) -> Array:
     """Return `x * sigmoid(x)`, also called swish."""
     return x * sigmoid(x)
@@ -164,13 +164,13 @@ def mish_rule(g: Array, x: Array) -> Array:
     return g * (t + x * sigmoid(x) * (1 - t * t))
 
 
-@operation(x=mish_rule)
+@operation(x=mish_rule, elementwise=True)
 def mish(x: Array) -> Array:
     """Return `x * tanh(softplus(x))`."""
     return x * np.tanh(softplus(x))
 
 
-@operation(x=lambda g, x: g / (1 + absolute(x)) ** 2)
+@operation(x=lambda g, x: g / (1 + absolute(x)) ** 2, elementwise=True)
 def softsign(x: Array) -> Array:
     """Return `x / (1 + |x|)`."""
     return x / (1 + abs(x))
@@ -193,7 +193,7 @@ def gelu_rule(g: Array, x: Array, approximate: str) -> Array:
     return g * (0.5 * (1 + t + x * ((1 - t * t) * slope)))
 
 
-@operation(x=gelu_rule)
+@operation(x=gelu_rule, elementwise=True)
 def gelu(x: Array, approximate: str = "none") -> Array:
     """Return `x` times the probability that a standard normal number is below `x`.
 

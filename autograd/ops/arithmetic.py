@@ -105,11 +105,13 @@ def where(condition: Array, x: Array, y: Array) -> tuple[Array, Array]:
 
 
 # Python's operators, not NumPy's functions: on two NumPy scalars they take a tenth of the time.
-add = operation(operator.add, name="add", x=lambda g: g, y=lambda g: g)
-subtract = operation(operator.sub, name="subtract", x=lambda g: g, y=lambda g: -g)
-multiply = operation(operator.mul, name="multiply", x=lambda g, y: g * y, y=lambda g, x: g * x)
-divide = operation(operator.truediv, name="divide", x=lambda g, y: g / y, y=lambda g, y, out: -g * out / y)
-negative = operation(operator.neg, name="negative", x=lambda g: -g)
+add = operation(operator.add, name="add", elementwise=True, x=lambda g: g, y=lambda g: g)
+subtract = operation(operator.sub, name="subtract", elementwise=True, x=lambda g: g, y=lambda g: -g)
+multiply = operation(operator.mul, name="multiply", elementwise=True, x=lambda g, y: g * y, y=lambda g, x: g * x)
+divide = operation(
+    operator.truediv, name="divide", elementwise=True, x=lambda g, y: g / y, y=lambda g, y, out: -g * out / y
+)
+negative = operation(operator.neg, name="negative", elementwise=True, x=lambda g: -g)
 positive = operation(np.positive, x=lambda g: g)
 
 
@@ -136,7 +138,7 @@ def power_exponent(g: Array, x: Array, y: Array, out: Array) -> Array:
     return g * (out * np.log(x))
 
 
-@operation(x=power_base, y=power_exponent)
+@operation(x=power_base, y=power_exponent, elementwise=True)
 def power(x: Array, y: Array) -> Array:
     """Raise `x` to the power `y`, element by element.
 
@@ -162,7 +164,9 @@ def power(x: Array, y: Array) -> Array:
 float_power = operation(np.float_power, x=power_base, y=power_exponent)
 float_power.__doc__ = """NumPy's `float_power`: `power` in float64 at least, with its gradients."""
 
-remainder = operation(operator.mod, name="remainder", x=lambda g: g, y=lambda g, x, y: -g * (plain(x) // plain(y)))
+remainder = operation(
+    operator.mod, name="remainder", elementwise=True, x=lambda g: g, y=lambda g, x, y: -g * (plain(x) // plain(y))
+)
 remainder.__doc__ = """The remainder `x - y * floor(x / y)`, as `%` has it.
 
 The gradient of `y` is `-floor(x / y)`, also where `x` is a multiple of `y` and the result jumps.
@@ -286,7 +290,7 @@ def clip_max(g: Array, x: Array, min: Array, max: Array) -> Array:
     return keep(g, x > max if min is None else (x > max) | (max < min))
 
 
-@operation(x=clip_x, min=clip_min, max=clip_max)
+@operation(x=clip_x, min=clip_min, max=clip_max, elementwise=True)
 def clip(x: Array, min: Array = None, max: Array = None) -> Array:
     """Limit `x` to the interval [`min`, `max`].
 

@@ -113,7 +113,7 @@ def angle_rule(g: Array, x: Array, deg: bool) -> Array:
     return over_nonzero(g * (-1j / DEGREE if deg else -1j), x)
 
 
-absolute = operation(operator.abs, name="absolute", x=absolute_rule)
+absolute = operation(operator.abs, name="absolute", elementwise=True, x=absolute_rule)
 absolute.__doc__ = """NumPy's `absolute` (`abs`), differentiable; of complex numbers the modulus.
 
 The gradient at 0, a kink, is 0, as in PyTorch.
@@ -205,7 +205,7 @@ ERF_FLOAT32: Final = (
 BLOCK: Final = 8192  # elements that the processor's cache holds while the polynomial is computed
 
 
-@operation(x=lambda g, x: g * (exp(-x * x) * (2 / math.sqrt(math.pi))))
+@operation(x=lambda g, x: g * (exp(-x * x) * (2 / math.sqrt(math.pi))), elementwise=True)
 def erf(x: Array) -> Array:
     """Return the error function, `2 / sqrt(pi)` times the integral of `exp(-t**2)` from 0 to `x`.
 

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from autograd.kernels import columns
 from autograd.operation import Array, operation
 from autograd.tensor import Tensor
 from autograd.threads import in_parts
@@ -102,9 +103,11 @@ def recorded_rule(
 def normalize_rule(
     g: list[Array], needs: tuple[bool, ...], x: Array, weight: Array, eps: float, aux: Any
 ) -> tuple[Array, Array, Array]:
-    gradient, (mean, scale, axes) = g[0], aux
+    gradient, (mean, scale, axes, by_columns) = g[0], aux
     if isinstance(gradient, Tensor):
         return recorded_rule(gradient, needs, x, weight, axes, eps)
+    if by_columns:
+        return columns_rule(gradient, needs, x, weight, mean, scale, axes)
     parts = Parts(x, axes)
     n = max(1, math.prod(x.shape[axis] for axis in axes))
     by_weight: Array = None if weight is None else full_rank(weight, x)
@@ -133,6 +136,42 @@ def normalize_rule(
 
     to_weight = in_parts(work, parts.count, parts.cost) if needs[0] or needs[1] else []
     return to_x, sum(to_weight[1:], to_weight[0]) if needs[1] else None, gradient if needs[2] else None
+
+
+def columns_of(x: Array, weight: Array, bias: Array, axes: tuple[int, ...]) -> Array:
+    """Return `x` as a matrix for `columns`, where weight and bias are a number for each column, else None."""
+    for array in (weight, bias):
+        if array is not None and (
+            array.dtype != x.dtype
+            or any(n != (1 if axis in axes else x.shape[axis]) for axis, n in enumerate(full_rank(array, x).shape))
+        ):
+            return None
+    return columns.as_matrix(x, axes)
+
+
+def columns_rule(
+    g: Array,
+    needs: tuple[bool, ...],
+    x: Array,
+    weight: Array,
+    mean: Array,
+    scale: Array,
+    axes: tuple[int, ...],
+) -> tuple[Array, Array, Array]:
+    matrix = columns.as_matrix(x, axes)
+    kept = next(axis for axis in range(x.ndim) if axis not in axes)
+    sent = np.ascontiguousarray(np.moveaxis(g, kept, -1), x.dtype).reshape(matrix.shape)
+    to_x = np.empty_like(x) if needs[0] else None
+    to_weight, to_bias = columns.gradients(
+        sent,
+        matrix,
+        mean.ravel(),
+        scale.ravel(),
+        None if weight is None else weight.ravel(),
+        None if to_x is None else columns.as_matrix(to_x, axes),
+    )
+    shape = [1 if axis in axes else size for axis, size in enumerate(x.shape)]
+    return to_x, to_weight.reshape(shape) if needs[1] else None, to_bias.reshape(shape) if needs[2] else None
 
 
 @operation(inputs=("x", "weight", "bias"), joint=normalize_rule, aux=True, outputs=(True, False, False))
@@ -176,10 +215,15 @@ def normalize(
     found = check(x, weight, bias, axes)
     if x.dtype.kind != "f":
         x = x.astype(float)
+    shape = [1 if axis in found else size for axis, size in enumerate(x.shape)]
+    if (matrix := columns_of(x, weight, bias, found)) is not None:
+        out = np.empty_like(x)
+        factor, shift = (None if array is None else array.ravel() for array in (weight, bias))
+        mean, var, scale = columns.normalize(matrix, factor, shift, eps, columns.as_matrix(out, found))
+        return Normalized(out, mean, var), (mean.reshape(shape), scale.reshape(shape), found, True)
     parts = Parts(x, found)
     n = max(1, math.prod(x.shape[axis] for axis in found))
     factors = [full_rank(array, x) for array in (weight, bias) if array is not None]
-    shape = [1 if axis in found else size for axis, size in enumerate(x.shape)]
     out = np.empty(x.shape, np.result_type(x, *factors))
     mean, var, scale = (np.empty(shape, x.dtype) for _ in range(3))
 
@@ -198,4 +242,4 @@ def normalize(
                 result += parts.of(factors[-1], index)
 
     in_parts(work, parts.count, parts.cost)
-    return Normalized(out, mean.squeeze(found), var.squeeze(found)), (mean, scale, found)
+    return Normalized(out, mean.squeeze(found), var.squeeze(found)), (mean, scale, found, False)

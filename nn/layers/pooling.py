@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd import Tensor, ops
-from autograd.ops.windows import counts, pooled
+from autograd.kernels.windows import counts, pooled
 from nn import functional as F
 from nn.casting import given
 from nn.layers.entry import batched, constant, pair, unbatched

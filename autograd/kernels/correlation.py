@@ -1,0 +1,84 @@
+"""Convolution on arrays, its transpose and the gradient of its weights: the way that suits the sizes, in threads."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from autograd.kernels import lines, unrolled
+from autograd.kernels.layout import channels_last, new_images
+from autograd.kernels.windows import Windows
+
+Array = Any
+MANY: Final = 16  # channels of a result: with fewer, matrix products are quicker the other way round
+
+
+def by_lines(windows: Windows, channels: int, out: int, groups: int) -> bool:
+    """Whether a convolution is one that `lines` can do and does more quickly."""
+    return (
+        groups == 1
+        and out >= MANY
+        and channels * windows.kernel[-1] >= 1.5 * MANY
+        and set(windows.stride) == {1}
+        and windows.dilation[-1] == 1
+        and min(windows.kernel) > 0
+        and max(windows.kernel) > 1
+    )
+
+
+def with_row(windows: Windows) -> Windows:
+    """Return the windows on images of a single axis as those on images of a single row."""
+    return Windows(*((one, *sizes) for one, sizes in zip((1, 1, 1, 1, 0, 0, 1), windows, strict=True)))
+
+
+def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: int) -> Array:
+    """Return the convolution (N, O, *out) of images (N, C, *size) with weights (O, C/groups, *kernel)."""
+    dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
+    count = len(weight)
+    out = new_images(count >= MANY, (len(x), count, *windows.out), dtype)
+    if not by_lines(windows, x.shape[1], count, groups):
+        unrolled.correlate(x, weight, bias, windows, groups, out)
+    elif x.ndim == 3:
+        lines.correlate(x[:, :, None], weight[:, :, None], bias, with_row(windows), out[:, :, None])
+    else:
+        lines.correlate(x, weight, bias, windows, out)
+    return out
+
+
+def correlate_back(g: Array, weight: Array, windows: Windows, groups: int) -> Array:
+    """Return the transpose of `correlate`: what the gradient of results sends to the images (N, C, *size)."""
+    out, channels = weight.shape[:2]
+    if set(windows.stride) == {1}:  # a convolution itself, with the kernel turned round
+        split = weight.reshape(groups, out // groups, channels, *windows.kernel).swapaxes(1, 2)
+        turned = np.flip(split, tuple(range(3, split.ndim))).reshape(groups * channels, out // groups, *windows.kernel)
+        before = tuple(r - 1 - b for r, b in zip(windows.reach, windows.before, strict=True))
+        after = tuple(
+            n + r - 1 - o - b for n, r, o, b in zip(windows.size, windows.reach, windows.out, before, strict=True)
+        )
+        back = Windows(windows.out, windows.kernel, windows.stride, windows.dilation, before, after, windows.size)
+        return correlate(g, turned, None, back, groups)
+    channels *= groups
+    images = new_images(channels >= MANY, (len(g), channels, *windows.size), np.result_type(g, weight))
+    unrolled.correlate_back(g, weight, windows, groups, images)
+    return images
+
+
+def weight_gradient(x: Array, g: Array, windows: Windows, groups: int, shape: tuple[int, ...]) -> Array:
+    """Return the gradient of weights of `shape` (O, C/groups, *kernel) from that of the results."""
+    dtype = np.result_type(x, g)
+    if not by_lines(windows, x.shape[1], shape[0], groups):
+        return unrolled.weight_gradient(x, g, windows, groups, shape, dtype)
+    if x.ndim > 3:
+        return lines.weight_gradient(x, g, windows, shape, dtype)
+    wide = (*shape[:2], 1, *shape[2:])
+    return lines.weight_gradient(x[:, :, None], g[:, :, None], with_row(windows), wide, dtype).reshape(shape)
+
+
+def bias_gradient(g: Array) -> Array:
+    """Return the sum over images and pixels."""
+    if channels_last(g) and g.dtype.kind == "f":
+        pixels = np.moveaxis(g, 1, -1).reshape(len(g), -1, g.shape[1])
+        # As a matrix product: a loop over the channels of each pixel would be a short one.
+        return (np.ones((1, pixels.shape[1]), g.dtype) @ pixels).sum(axis=(0, 1))
+    return g.sum(axis=tuple(range(2, g.ndim))).sum(axis=0)
