@@ -1,8 +1,7 @@
-"""Elementwise operations on large arrays: a block at a time, in threads.
+"""Elementwise operations on large arrays: a block at a time.
 
-What an operation or a gradient rule makes on its way stays in cache within a block, and each thread has its share of
-the blocks. On arrays of 1,000,000 float32, tanh(a * 2 + 1) * a forward and backward takes 0.4 of the time so, with two
-threads.
+What an operation or a gradient rule makes on its way stays in cache within a block. On 1,000,000 float32,
+tanh(a * 2 + 1) * a forward and backward takes 0.6 of the time so.
 """
 
 from __future__ import annotations
@@ -13,12 +12,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from autograd.threads import in_parts
-
 Array = Any
 LARGE: Final = 1 << 18  # numbers from which it pays
-BLOCK: Final = 1 << 16  # numbers at a time: a few such arrays fit a cache
-COST: Final = 8  # of a number, in multiply-adds
+BLOCK: Final = 1 << 17  # numbers at a time: a few such arrays fit a cache
 
 
 def in_blocks(function: Callable[..., Array], operands: Sequence[Any]) -> Array:
@@ -52,10 +48,6 @@ def by_rows(function: Callable[..., Array], operands: Sequence[Any], large: Sequ
     beginning = block(0)
     out = np.empty_like(first, beginning.dtype)
     out[:step] = beginning
-
-    def work(start: int, stop: int) -> None:
-        for i in range(start, stop):
-            out[(i + 1) * step : (i + 2) * step] = block((i + 1) * step)
-
-    in_parts(work, -(-rows // step) - 1, first.size * COST)
+    for a in range(step, rows, step):
+        out[a : a + step] = block(a)
     return out

@@ -329,13 +329,13 @@ def operation(
     joint : one rule for all inputs, `joint(g, needs, ...)`, where their gradients share work. `needs` has a bool for
         each input; return a gradient (or None) for each. Without `composed` it is written in NumPy like any rule.
     composed : the same function of Tensors in terms of other operations, which higher derivatives go through where the
-        joint rule cannot be recorded (`out=`, strides, threads).
+        joint rule cannot be recorded (`out=`, strides).
     inputs : with `joint`, the names of the differentiable parameters; a `*inputs` parameter takes any number.
     aux : the forward returns `(result, aux)`, and rules may read `aux` (indices of the winners, say).
     outputs : for a forward that returns a tuple: whether each member is differentiable. Rules get a list of gradients.
     views : the result may share memory with the first input.
     elementwise : each number of the result, and of a gradient, comes from the numbers in its place alone: large arrays
-        go through forward and rules a block at a time, in threads. Ufuncs of NumPy are known to be so.
+        go through forward and rules a block at a time. Ufuncs of NumPy are known to be so.
 
     Examples
     --------

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from itertools import product
+from unittest import mock
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from autograd import Tensor, no_grad, ops
 from autograd.functional import gradients
+from autograd.kernels import lines
 from autograd.ops import convolutional
-from autograd.threads import get_num_threads, in_parts, set_num_threads
 from tests.cases import distinct, normal
 from tests.cases.windows import AVG_POOLS, CONVOLUTIONS, MAX_POOLS, TRANSPOSED
 
@@ -178,30 +181,81 @@ def test_only_the_gradients_that_are_needed_are_computed(needed):
     assert [array is not None for array in found] == list(needed)
 
 
+# Convolutions with many channels go by lines of pixels: held against the composed form, over all that shapes them.
+
+
+@st.composite
+def with_many_channels(draw):
+    axes = draw(st.integers(1, 3))
+    kernel = [draw(st.integers(1, 3)) for _ in range(axes)]
+    dilation = [draw(st.integers(1, 2)) for _ in range(axes)]
+    padding = [draw(st.integers(0, 3)) for _ in range(axes)]
+    reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    size = [max(r - 2 * p, 1) + draw(st.integers(0, 4)) for r, p in zip(reach, padding, strict=True)]
+    n, channels, out = draw(st.integers(1, 5)), draw(st.sampled_from([8, 16, 24])), draw(st.sampled_from([16, 17]))
+    x, weight = normal(n, channels, *size, seed=1), normal(out, channels, *kernel, seed=2)
+    if draw(st.booleans()):
+        x = np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1)
+    bias = normal(out, seed=3) if draw(st.booleans()) else None
+    return x, weight, bias, {"padding": tuple(padding), "dilation": tuple(dilation)}
+
+
+@given(with_many_channels(), st.sampled_from([1, 2000, lines.BLOCK]))
+@settings(deadline=None, max_examples=150)
+def test_convolutions_with_many_channels(case, block):
+    x, weight, bias, options = case
+    with mock.patch.object(lines, "BLOCK", block):
+        inputs = [Tensor(a, requires_grad=True) for a in (x, weight, bias) if a is not None]
+        out = ops.convolution(*inputs, **options)
+        g = normal(*out.shape, seed=4)
+        found = gradients(out, inputs, Tensor(g))
+    bound = ops.convolution.operation.bind([*inputs, *[None] * (3 - len(inputs))], options)
+    composed = ops.convolution.operation.composed(*bound)
+    close(out.detach().numpy(), composed.detach().numpy(), 1e-11)
+    for one, other in zip(found, gradients(composed, inputs, Tensor(g)), strict=True):
+        close(one.numpy(), other.numpy(), 1e-11)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_an_infinity_stays_in_its_windows(value):
+    x, weight = np.ones((2, 16, 8, 8)), np.ones((16, 16, 3, 3))
+    x[1, 3, 4, 4] = value
+    inputs = [Tensor(a, requires_grad=True) for a in (x, weight)]
+    out = ops.convolution(*inputs, padding=1)
+    strange = ~np.isfinite(out.detach().numpy())
+    assert strange[1, :, 3:6, 3:6].all()
+    assert strange.sum() == 16 * 9
+    g = normal(*out.shape)
+    to_x, to_weight = gradients(out, inputs, Tensor(g))
+    assert np.isfinite(to_x.numpy()).all()
+    assert not np.isfinite(to_weight.numpy()[:, 3]).any()
+    assert np.isfinite(np.delete(to_weight.numpy(), 3, axis=1)).all()
+
+
+def test_results_with_many_channels_are_seen_channels_first():
+    x = Tensor(normal(2, 16, 5, 6), requires_grad=True)
+    out = ops.convolution(x, normal(16, 16, 3, 3), padding=1)
+    assert out.shape == (2, 16, 5, 6)
+    assert np.ascontiguousarray(out.detach().numpy()).reshape(-1)[7] == out[0, 0, 1, 1].item()
+    close(out.reshape(2, -1).detach().numpy(), np.array(out.tolist()).reshape(2, -1))
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_large_batches_in_chunks_and_threads_equal_single_images(dtype):
-    # Enough for several chunks and two threads; an odd batch, so that parts differ.
+@pytest.mark.parametrize("stride", [1, 2])
+def test_large_batches_in_pieces_equal_single_images(dtype, stride):
     x, weight, bias = (array.astype(dtype) for array in (normal(9, 16, 30, 30), normal(8, 16, 3, 3), normal(8)))
-    before = get_num_threads()
-    try:
-        for stride in (1, 2):
-            whole = {}
-            for threads in (1, 2, 3):
-                set_num_threads(threads)
-                inputs = [Tensor(a, requires_grad=True) for a in (x, weight, bias)]
-                out = ops.convolution(*inputs, stride=stride, padding=1)
-                out.backward(out.detach())
-                whole[threads] = [out.detach().numpy(), *(t.grad.numpy() for t in inputs)]
-                single = ops.convolution(x[4:5], weight, bias, stride=stride, padding=1)
-                close(whole[threads][0][4:5], single, 1e-4 if dtype == np.float32 else 1e-11)
-                pooled = ops.max_pool(np.tile(x, (1, 8, 1, 1)), 2)
-                close(pooled[3], ops.max_pool(x[3:4], 2)[0].repeat(1, axis=0)[np.arange(128) % 16])
-            for threads in (2, 3):
-                for one, several in zip(whole[1], whole[threads], strict=True):
-                    assert several.dtype == dtype
-                    np.testing.assert_allclose(several, one, rtol=1e-3 if dtype == np.float32 else 1e-10, atol=1e-2)
-    finally:
-        set_num_threads(before)
+    tolerance = 1e-3 if dtype == np.float32 else 1e-10
+
+    def results(x):
+        inputs = [Tensor(a, requires_grad=True) for a in (x, weight, bias)]
+        out = ops.max_pool(ops.convolution(*inputs, stride=stride, padding=1), 2)
+        out.backward(out.detach())
+        return out.detach().numpy(), *(t.grad.numpy() for t in inputs)
+
+    whole, single = results(x), [results(x[i : i + 1]) for i in range(len(x))]
+    for i, combine in enumerate((np.concatenate, np.concatenate, sum, sum)):
+        assert whole[i].dtype == dtype
+        np.testing.assert_allclose(whole[i], combine([s[i] for s in single]), rtol=tolerance, atol=10 * tolerance)
 
 
 def test_layouts_of_memory_do_not_matter():
@@ -350,49 +404,6 @@ def test_what_does_not_fit_is_refused_with_expected_and_got(call, kind, message)
 def test_refusals_name_operation_and_tensors():
     with pytest.raises(ValueError, match=r"convolution: expected x with 3 channels.*x is \(2, 4, 5, 5\).*'kernels'"):
         ops.convolution(Tensor(X), Tensor(W[:, :3], requires_grad=True, name="kernels"))
-
-
-def test_threads_are_counted_and_bounded():
-    before = get_num_threads()
-    try:
-        set_num_threads(3)
-        assert get_num_threads() == 3
-        assert in_parts(lambda a, b: (a, b), 8, 1e9) == [(0, 2), (2, 5), (5, 8)]
-        assert in_parts(lambda a, b: (a, b), 2, 1e9) == [(0, 1), (1, 2)]
-        assert in_parts(lambda a, b: (a, b), 8, 10) == [(0, 8)]
-        assert in_parts(lambda a, b: (a, b), 0, 1e9) == [(0, 0)]
-        set_num_threads(1)
-        assert in_parts(lambda a, b: (a, b), 8, 1e9) == [(0, 8)]
-    finally:
-        set_num_threads(before)
-    for wrong in (0, -1, 1.5, True, "2"):
-        with pytest.raises(ValueError, match="positive integer"):
-            set_num_threads(wrong)
-
-
-def test_an_error_in_one_part_is_raised_by_the_caller():
-    def work(start, stop):
-        if start:
-            raise ArithmeticError(f"part {start}")
-        return start
-
-    before = get_num_threads()
-    try:
-        set_num_threads(2)
-        with pytest.raises(ArithmeticError, match="part 4"):
-            in_parts(work, 8, 1e9)
-    finally:
-        set_num_threads(before)
-
-
-def test_parts_run_under_the_errstate_of_the_caller():
-    before = get_num_threads()
-    try:
-        set_num_threads(2)
-        with np.errstate(divide="ignore"):
-            assert in_parts(lambda a, b: float(np.ones(1)[0] / np.zeros(1)[0]), 2, 1e9) == [np.inf, np.inf]
-    finally:
-        set_num_threads(before)
 
 
 def test_nothing_is_recorded_under_no_grad():

@@ -8,12 +8,10 @@ over the axes of an array with channels first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
-
-from autograd.threads import in_parts
 
 Array = Any
 LONG: Final = 1024  # numbers of a row: by then the loop over it is all that counts
@@ -30,7 +28,7 @@ def as_matrix(x: Array, axes: tuple[int, ...]) -> Array:
 
 
 class Columns:
-    """A matrix of (rows, columns) in pieces of long rows; `apply` works on pieces, `sums` adds up what they yield."""
+    """A matrix of (rows, columns) as long rows, in pieces that fit a cache."""
 
     def __init__(self, matrix: Array) -> None:
         rows, self.columns = matrix.shape
@@ -39,7 +37,7 @@ class Columns:
             self.fold *= 2
         self.long = self.fold * self.columns
         self.step = max(1, CACHED // (self.long * matrix.itemsize))
-        self.count, self.cost, self.dtype = rows // self.fold, 4 * matrix.size, matrix.dtype
+        self.count, self.dtype = rows // self.fold, matrix.dtype
 
     def rows(self, matrix: Array) -> Array:
         """Return a matrix of the same shape in long rows."""
@@ -49,32 +47,17 @@ class Columns:
         """Return a number for each column as one for each place in a long row."""
         return np.tile(values, self.fold)
 
-    def apply(self, work: Callable[[slice, Array], None]) -> None:
-        """Call `work(piece, room)` for all pieces; `room` is for an array of the piece's size."""
+    def pieces(self) -> Iterator[tuple[slice, Array]]:
+        """Yield the place of each piece among the long rows, and room for an array of its size."""
+        room = np.empty((self.step, self.long), self.dtype)
+        for a in range(0, self.count, self.step):
+            piece = slice(a, min(a + self.step, self.count))
+            yield piece, room[: piece.stop - a]
 
-        def pieces(start: int, stop: int) -> None:
-            room = np.empty((self.step, self.long), self.dtype)
-            for a in range(start, stop, self.step):
-                piece = slice(a, min(a + self.step, stop))
-                work(piece, room[: piece.stop - a])
-
-        in_parts(pieces, self.count, self.cost)
-
-    def sums(self, work: Callable[[slice, Array], tuple[Array, ...]]) -> list[Array]:
-        """Return the sums over the rows of the arrays that `work(piece, room)` returns for all pieces."""
-
-        def pieces(start: int, stop: int) -> list[Array]:
-            room, ones = np.empty((self.step, self.long), self.dtype), np.ones(self.step, self.dtype)
-            totals: list[Array] = []
-            for a in range(start, stop, self.step):
-                piece = slice(a, min(a + self.step, stop))
-                size = piece.stop - a
-                found = [ones[:size] @ array for array in work(piece, room[:size])]
-                totals = [t + f for t, f in zip(totals, found, strict=True)] if totals else found
-            return totals
-
-        parts = in_parts(pieces, self.count, self.cost)
-        return [sum(part).reshape(self.fold, self.columns).sum(axis=0) for part in zip(*parts, strict=True)]
+    def sum(self, long_rows: Array) -> Array:
+        """Return the sum of each column, of some long rows."""
+        ones = np.ones(len(long_rows), self.dtype)
+        return (ones @ long_rows).reshape(self.fold, self.columns).sum(axis=0)
 
 
 def normalize(matrix: Array, weight: Array, bias: Array, eps: float, out: Array) -> tuple[Array, Array, Array]:
@@ -84,25 +67,21 @@ def normalize(matrix: Array, weight: Array, bias: Array, eps: float, out: Array)
     """
     columns = Columns(matrix)
     x, result, n = columns.rows(matrix), columns.rows(out), len(matrix)
-    mean = columns.sums(lambda piece, room: (x[piece],))[0] / n
+    mean = sum(columns.sum(x[piece]) for piece, _ in columns.pieces()) / n
     middle = columns.along(mean)
-
-    def squares(piece: slice, room: Array) -> tuple[Array]:
+    squares = 0
+    for piece, room in columns.pieces():
         np.subtract(x[piece], middle, out=room)
-        return (np.multiply(room, room, out=room),)
-
-    var = columns.sums(squares)[0] / n
+        squares = squares + columns.sum(np.multiply(room, room, out=room))
+    var = squares / n
     scale = 1 / np.sqrt(var + eps)
     factor = columns.along(scale if weight is None else scale * weight)
     shift = None if bias is None else columns.along(bias)
-
-    def write(piece: slice, room: Array) -> None:
+    for piece, _ in columns.pieces():
         found = np.subtract(x[piece], middle, out=result[piece])
         found *= factor
         if shift is not None:
             found += shift
-
-    columns.apply(write)
     return mean, var, scale
 
 
@@ -113,26 +92,22 @@ def gradients(
     columns = Columns(matrix)
     x, sent, n = columns.rows(matrix), columns.rows(g), len(matrix)
     middle, by_scale = columns.along(mean), columns.along(scale)
-
-    def products(piece: slice, room: Array) -> tuple[Array, Array]:
+    to_weight = to_bias = np.zeros_like(mean)
+    for piece, room in columns.pieces():
         np.subtract(x[piece], middle, out=room)
         room *= by_scale
         room *= sent[piece]
-        return room, sent[piece]
-
-    to_weight, to_bias = columns.sums(products)
+        to_weight = to_weight + columns.sum(room)
+        to_bias = to_bias + columns.sum(sent[piece])
     if out is None:
         return to_weight, to_bias
     result = columns.rows(out)
     slope, shift = columns.along(scale * to_weight / n), columns.along(to_bias / n)
     factor = columns.along(scale if weight is None else scale * weight)
-
-    def write(piece: slice, room: Array) -> None:
+    for piece, room in columns.pieces():
         np.subtract(x[piece], middle, out=room)
         room *= slope
         found = np.subtract(sent[piece], room, out=result[piece])
         found -= shift
         found *= factor
-
-    columns.apply(write)
     return to_weight, to_bias

@@ -1,4 +1,4 @@
-"""Convolution on arrays, its transpose and the gradient of its weights: the way that suits the sizes, in threads."""
+"""Convolution on arrays, its transpose and the gradient of its weights: the way that suits the sizes."""
 
 from __future__ import annotations
 
@@ -37,12 +37,14 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: in
     dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
     count = len(weight)
     out = new_images(count >= MANY, (len(x), count, *windows.out), dtype)
-    if not by_lines(windows, x.shape[1], count, groups):
+    done = False
+    if by_lines(windows, x.shape[1], count, groups):
+        if x.ndim == 3:
+            done = lines.correlate(x[:, :, None], weight[:, :, None], bias, with_row(windows), out[:, :, None])
+        else:
+            done = lines.correlate(x, weight, bias, windows, out)
+    if not done:
         unrolled.correlate(x, weight, bias, windows, groups, out)
-    elif x.ndim == 3:
-        lines.correlate(x[:, :, None], weight[:, :, None], bias, with_row(windows), out[:, :, None])
-    else:
-        lines.correlate(x, weight, bias, windows, out)
     return out
 
 
@@ -67,12 +69,15 @@ def correlate_back(g: Array, weight: Array, windows: Windows, groups: int) -> Ar
 def weight_gradient(x: Array, g: Array, windows: Windows, groups: int, shape: tuple[int, ...]) -> Array:
     """Return the gradient of weights of `shape` (O, C/groups, *kernel) from that of the results."""
     dtype = np.result_type(x, g)
-    if not by_lines(windows, x.shape[1], shape[0], groups):
-        return unrolled.weight_gradient(x, g, windows, groups, shape, dtype)
-    if x.ndim > 3:
-        return lines.weight_gradient(x, g, windows, shape, dtype)
-    wide = (*shape[:2], 1, *shape[2:])
-    return lines.weight_gradient(x[:, :, None], g[:, :, None], with_row(windows), wide, dtype).reshape(shape)
+    if by_lines(windows, x.shape[1], shape[0], groups):
+        if x.ndim == 3:
+            wide = (*shape[:2], 1, *shape[2:])
+            found = lines.weight_gradient(x[:, :, None], g[:, :, None], with_row(windows), wide, dtype).reshape(shape)
+        else:
+            found = lines.weight_gradient(x, g, windows, shape, dtype)
+        if np.isfinite(found.sum()):
+            return found
+    return unrolled.weight_gradient(x, g, windows, groups, shape, dtype)
 
 
 def bias_gradient(g: Array) -> Array:

@@ -21,15 +21,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 from typing import Any, Final
 
 import numpy as np
 
 from autograd.kernels.windows import Sizes, Windows
-from autograd.threads import get_num_threads, in_parts
 
 Array = Any
-BLOCK: Final = 1 << 20  # bytes of padded images at a time: half as much or twice cost some percent more
+BLOCK: Final = 1 << 21  # bytes of padded images at a time: half as much or twice cost some percent more
 
 
 class Field:
@@ -173,6 +173,17 @@ class Lines:
         """Return room for results: zeros, which stay where no results are written."""
         return np.zeros((count, self.runs * self.width * self.out), self.dtype)
 
+    def products(self, inputs: list[Array], filters: Array, buffers: Array) -> list[Array]:
+        """Return the results, rows computed together apart, from what `load` returned; they are good until the next."""
+
+        def multiply(i: int, found: Array) -> Array:
+            np.matmul(self.matrices(inputs[i], 0), filters[i, 0], out=self.by_run(found))
+            for shift, matrix in zip(self.shifts[1:], filters[i, 1:], strict=True):
+                self.by_run(found)[...] += self.matrices(inputs[i], shift) @ matrix
+            return found
+
+        return self.way.results(multiply, buffers)
+
     def pairs(self, flats: Iterable[Array], images: Array) -> Iterator[tuple[Array, Array]]:
         """Yield what means something in buffers of results beside the rows of `images` (N, O, *out) it belongs to."""
         shape = (self.groups, *self.middle, self.images, self.pitch, self.out)
@@ -194,86 +205,63 @@ def lines_first(images: Array) -> Array:
     return images.transpose(*range(2, images.ndim - 1), 0, images.ndim - 1, 1)
 
 
-def parts(windows: Windows, n: int, bytes_of_pixel: int) -> tuple[int, int, list[tuple[slice, slice]]]:
-    """Return how many images and how many rows of results to take at a time, and where each part lies in the results.
-
-    They fit a cache, and there is one for each thread at least.
-    """
-    threads = get_num_threads()
+def tiles(windows: Windows, n: int, bytes_of_pixel: int) -> tuple[int, int, list[tuple[slice, slice]]]:
+    """Return how many images and rows of results go at a time, so that they fit a cache, and the places of both."""
     image = math.prod(windows.padded) * bytes_of_pixel
-    bands = max(1, min(-(-image // BLOCK), windows.out[0]), min(-(-threads // n), windows.out[0] // 2))
+    bands = min(-(-image // BLOCK), windows.out[0])
     rows = -(-windows.out[0] // bands)
     rows += rows % 2  # so that pairs stay together
-    count = min(n, -(-n * image // BLOCK)) if bands == 1 else n
-    count = min(n, -(-count // threads) * threads)
-    images = -(-n // count)
-    return (
-        images,
-        rows,
-        [
-            (slice(a, min(a + images, n)), slice(b, min(b + rows, windows.out[0])))
-            for a in range(0, n, images)
-            for b in range(0, windows.out[0], rows)
-        ],
-    )
+    images = max(1, -(-n // -(-n * image // BLOCK))) if bands == 1 else 1
+    starts = product(range(0, n, images), range(0, windows.out[0], rows))
+    return images, rows, [(slice(a, a + images), slice(b, b + rows)) for a, b in starts]
 
 
-def correlate(x: Array, weight: Array, bias: Array, windows: Windows, out: Array) -> None:
-    """Write the convolution of images with weights (O, C, *kernel), plus the bias (O,) if not None, to `out`."""
+def correlate(x: Array, weight: Array, bias: Array, windows: Windows, out: Array) -> bool:
+    """Write the convolution of images with weights (O, C, *kernel), plus the bias (O,) if not None, to `out`.
+
+    Returns whether all went well: an Inf or NaN would also get to where it does not belong, by the sums of rows.
+    """
     count, channels = weight.shape[:2]
     taps = np.moveaxis(weight, (1, 0), (-2, -1)).astype(out.dtype, copy=False)
     taps = taps.reshape(windows.kernel[0], math.prod(windows.kernel[1:-1]), windows.kernel[-1] * channels, count)
     filters = way_of(windows).filters(taps)
     # Along whole lines: a loop over the channels of each pixel would be a short one.
     added = None if bias is None else np.tile(bias.astype(out.dtype, copy=False), (windows.out[-1], 1))
-    images, rows, tiles = parts(windows, len(x), channels * out.itemsize)
-
-    def work(start: int, stop: int) -> None:
-        lines = Lines(windows, channels, count, images, rows, out.dtype)
-        shifts, buffers = lines.shifts, lines.buffers(max(2, lines.way.products))
-        spare = lines.buffers(1)[0] if len(shifts) > 1 else None
-        for part, band in tiles[start:stop]:
-            inputs = lines.load(x[part], band.start)
-
-            def multiply(i: int, found: Array, inputs: list[Array] = inputs) -> Array:
-                for shift, matrix in zip(shifts, filters[i], strict=True):
-                    into = found if shift == 0 else spare
-                    np.matmul(lines.matrices(inputs[i], shift), matrix, out=lines.by_run(into))
-                    if shift:
-                        found += spare
-                return found
-
-            for found, place in lines.pairs(lines.way.results(multiply, buffers), out[part, :, band]):
+    images, rows, places = tiles(windows, len(x), channels * out.itemsize)
+    lines, finite = Lines(windows, channels, count, images, rows, out.dtype), True
+    buffers = lines.buffers(max(2, lines.way.products))
+    with np.errstate(all="ignore"):  # what means nothing may overflow
+        for some, band in places:
+            results = lines.products(lines.load(x[some], band.start), filters, buffers)
+            finite = finite and all(np.isfinite(result.sum()) for result in results)
+            for found, place in lines.pairs(results, out[some, :, band]):
                 if added is None:
                     place[...] = found
                 else:
                     np.add(found, added, out=place)
-
-    in_parts(work, len(tiles), out.size * channels * math.prod(windows.kernel))
+    return finite
 
 
 def weight_gradient(x: Array, g: Array, windows: Windows, shape: Sizes, dtype: Any) -> Array:
-    """Return the gradient of weights of `shape` (O, C, *kernel) from that of the results."""
-    count, channels = shape[:2]
-    images, rows, tiles = parts(windows, len(x), max(channels, count) * np.dtype(dtype).itemsize)
+    """Return the gradient of weights of `shape` (O, C, *kernel) from that of the results.
 
-    def work(start: int, stop: int) -> Array:
-        lines = Lines(windows, channels, count, images, rows, dtype)
-        way, shifts, gradients = lines.way, lines.shifts, lines.buffers(lines.way.together)
-        filters = np.zeros((way.products, len(shifts), lines.width * channels, count), dtype)
-        for part, band in tiles[start:stop]:
-            inputs = lines.load(x[part], band.start)
-            sent = g[part, :, band]
+    Where something is Inf or NaN, more of it may be than should.
+    """
+    count, channels = shape[:2]
+    images, rows, places = tiles(windows, len(x), max(channels, count) * np.dtype(dtype).itemsize)
+    lines = Lines(windows, channels, count, images, rows, dtype)
+    gradients = lines.buffers(lines.way.together)
+    filters = np.zeros((lines.way.products, len(lines.shifts), lines.width * channels, count), dtype)
+    with np.errstate(all="ignore"):
+        for some, band in places:
+            inputs, sent = lines.load(x[some], band.start), g[some, :, band]
             if len(sent) < images or sent.shape[2] < rows:
                 gradients[...] = 0
             for gradient, place in lines.pairs(gradients, sent):
                 gradient[...] = place
-            for i, products in enumerate(way.products_of(list(gradients))):
-                for landing, shift in zip(filters[i], shifts, strict=True):
-                    read = lines.matrices(inputs[i], shift).swapaxes(1, 2)
-                    landing += np.matmul(read, lines.by_run(products)).sum(axis=0)
-        return way.taps(filters)
-
-    found = in_parts(work, len(tiles), g.size * math.prod(shape[1:]))
-    total = sum(found[1:], found[0]).reshape(*windows.kernel, channels, count)
-    return np.moveaxis(total, (-2, -1), (1, 0))
+            for flat, of_product, landing in zip(inputs, lines.way.products_of(list(gradients)), filters, strict=True):
+                for shift, sums in zip(lines.shifts, landing, strict=True):
+                    read = lines.matrices(flat, shift).swapaxes(1, 2)
+                    sums += np.matmul(read, lines.by_run(of_product)).sum(axis=0)
+    taps = lines.way.taps(filters).reshape(*windows.kernel, channels, count)
+    return np.moveaxis(taps, (-2, -1), (1, 0))

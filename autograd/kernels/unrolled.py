@@ -8,6 +8,7 @@ number by number of the window, for all windows, in runs along the pixels.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +16,6 @@ from numpy.lib.stride_tricks import as_strided
 
 from autograd.kernels.layout import channels_last, new_images
 from autograd.kernels.windows import Sizes, Windows
-from autograd.threads import in_parts
 
 Array = Any
 CACHED: Final = 1 << 19  # bytes of unrolled windows at a time: half of a usual second-level cache
@@ -33,9 +33,14 @@ class Unrolled:
         self.channels = like.shape[1] // groups
         self.numbers = self.channels * math.prod(windows.kernel)
         image = groups * self.numbers * math.prod(windows.out) * dtype.itemsize
-        self.step = max(1, CACHED // max(1, image))  # images at a time
+        self.step = max(1, CACHED // max(1, image))
         self.padded: Any = None
         self.buffer = np.empty(0, dtype)
+
+    def pieces(self, n: int) -> Iterator[slice]:
+        """Yield the places of some images at a time, of n."""
+        for a in range(0, n, self.step):
+            yield slice(a, a + self.step)
 
     def matrices(self, weight: Array) -> Array:
         """Return a weight (O, C/groups, *kernel) as matrices (groups, numbers of a window, O/groups)."""
@@ -120,19 +125,15 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: in
     elif bias is not None:
         added = bias.reshape(groups, each, 1, *(1,) * len(windows.size))
 
-    def work(start: int, stop: int) -> None:
-        unrolled = Unrolled(windows, x, groups, out.dtype)
-        matrices = unrolled.matrices(weight)
-        for a in range(start, stop, unrolled.step):
-            b = min(a + unrolled.step, stop)
-            read, place = unrolled.of(x[a:b]), by_window(out[a:b], groups)
-            found = read @ matrices if last else matrices.swapaxes(1, 2) @ read.swapaxes(1, 2)
-            if added is None:
-                place[...] = found.reshape(place.shape)
-            else:
-                np.add(found.reshape(place.shape), added, out=place)
-
-    in_parts(work, len(x), out.size * math.prod(weight.shape[1:]))
+    unrolled = Unrolled(windows, x, groups, out.dtype)
+    matrices = unrolled.matrices(weight)
+    for some in unrolled.pieces(len(x)):
+        read, place = unrolled.of(x[some]), by_window(out[some], groups)
+        found = read @ matrices if last else matrices.swapaxes(1, 2) @ read.swapaxes(1, 2)
+        if added is None:
+            place[...] = found.reshape(place.shape)
+        else:
+            np.add(found.reshape(place.shape), added, out=place)
 
 
 def correlate_back(g: Array, weight: Array, windows: Windows, groups: int, images: Array) -> None:
@@ -141,39 +142,30 @@ def correlate_back(g: Array, weight: Array, windows: Windows, groups: int, image
     last = channels_last(images)
     place, part = windows.inside()
 
-    def work(start: int, stop: int) -> None:
-        unrolled = Unrolled(windows, images, groups, images.dtype)
-        matrices = unrolled.matrices(weight)
-        for a in range(start, stop, unrolled.step):
-            b = min(a + unrolled.step, stop)
-            sent = unrolled.results(g[a:b])
-            padded = new_images(last, (b - a, groups * each, *windows.padded), images.dtype, np.zeros)
-            landing = by_window(padded, groups)
-            if last:
-                spread = (sent @ matrices.swapaxes(1, 2)).reshape(groups, b - a, *windows.out, *windows.kernel, each)
-                for at, under in windows.taps():
-                    landing[(*under, slice(None))] += spread[(..., *at, slice(None))]
-            else:
-                spread = (matrices @ sent.swapaxes(1, 2)).reshape(groups, each, *windows.kernel, b - a, *windows.out)
-                for at, under in windows.taps():
-                    landing[under] += spread[(slice(None), slice(None), *at)]
-            images[a:b][part] = padded[place]
-
     if min(windows.before + windows.after) < 0:
         images[...] = 0
-    in_parts(work, len(g), g.size * math.prod(weight.shape[1:]))
+    unrolled = Unrolled(windows, images, groups, images.dtype)
+    matrices = unrolled.matrices(weight)
+    for some in unrolled.pieces(len(g)):
+        sent = unrolled.results(g[some])
+        n = len(g[some])
+        padded = new_images(last, (n, groups * each, *windows.padded), images.dtype, np.zeros)
+        landing = by_window(padded, groups)
+        if last:
+            spread = (sent @ matrices.swapaxes(1, 2)).reshape(groups, n, *windows.out, *windows.kernel, each)
+            for at, under in windows.taps():
+                landing[(*under, slice(None))] += spread[(..., *at, slice(None))]
+        else:
+            spread = (matrices @ sent.swapaxes(1, 2)).reshape(groups, each, *windows.kernel, n, *windows.out)
+            for at, under in windows.taps():
+                landing[under] += spread[(slice(None), slice(None), *at)]
+        images[some][part] = padded[place]
 
 
 def weight_gradient(x: Array, g: Array, windows: Windows, groups: int, shape: Sizes, dtype: Any) -> Array:
     """Return the gradient of weights of `shape` (O, C/groups, *kernel) from that of the results."""
-
-    def work(start: int, stop: int) -> Array:
-        unrolled = Unrolled(windows, x, groups, np.dtype(dtype))
-        total = np.zeros((groups, unrolled.numbers, shape[0] // groups), dtype)
-        for a in range(start, stop, unrolled.step):
-            b = min(a + unrolled.step, stop)
-            total += unrolled.of(x[a:b]).swapaxes(1, 2) @ unrolled.results(g[a:b])
-        return unrolled.kernels(total, shape)
-
-    parts = in_parts(work, len(x), g.size * math.prod(shape[1:]))
-    return sum(parts[1:], parts[0])
+    unrolled = Unrolled(windows, x, groups, np.dtype(dtype))
+    total = np.zeros((groups, unrolled.numbers, shape[0] // groups), dtype)
+    for some in unrolled.pieces(len(x)):
+        total += unrolled.of(x[some]).swapaxes(1, 2) @ unrolled.results(g[some])
+    return unrolled.kernels(total, shape)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from autograd.blocks import LARGE
 from autograd.operation import Array, operation
 from autograd.ops.arithmetic import keep, where
 from autograd.ops.elementwise import absolute, erf, exp, expm1, tanh
@@ -31,6 +32,8 @@ __all__ = [
 ]
 
 ZERO: Final = np.float64(0)
+FEW: Final = 512
+ZEROS: Final = np.zeros(LARGE, np.complex128)
 SELU_ALPHA: Final = 1.6732632423543772848170429916717
 SELU_SCALE: Final = 1.0507009873554804934193349852946
 
@@ -55,6 +58,12 @@ def relu(x: Array) -> Array:
     """Return `max(x, 0)`. The gradient is that of the result where x > 0, and 0 at 0 as below it."""
     if x.__class__ is np.float64:  # a tenth of the time of NumPy's function
         return ZERO if x <= 0 else x
+    if FEW <= x.size <= LARGE:
+        # NumPy compares two arrays in a quarter of the time that it takes for an array and a number.
+        try:
+            return np.maximum(x, np.ndarray(x.shape, x.dtype, ZEROS, 0, x.strides))
+        except ValueError:  # there are gaps between its numbers
+            pass
     return np.maximum(x, 0)
 
 

@@ -36,7 +36,8 @@ __all__ = [
     "where",
 ]
 
-SMALL: Final = 4096  # elements up to which np.where is as quick as a product
+SMALL: Final = 2048  # elements up to which np.where is as quick as what follows
+BITS: Final = {np.dtype(f"f{size}"): np.dtype(f"i{size}") for size in (2, 4, 8)}
 
 # What rules share. Masks are plain arrays: nothing flows through a comparison.
 
@@ -47,10 +48,9 @@ def keep(g: Array, mask: Array) -> Array:
         return where(mask, g, 0.0)
     if not g.shape:
         return g if mask else g.dtype.type(0)
-    if g.size > SMALL:  # a product takes a tenth of the time of a choice that the processor cannot foresee
-        kept = g * mask
-        if np.isfinite(kept.sum()):
-            return kept
+    if g.size > SMALL and (bits := BITS.get(g.dtype)):
+        # All bits of a number or none: a tenth of the time of a choice that the processor cannot foresee.
+        return np.bitwise_and(g.view(bits), -np.asarray(mask, bits)).view(g.dtype)
     return np.where(mask, g, 0)
 
 

@@ -11,11 +11,11 @@ import numpy as np
 from autograd.kernels import columns
 from autograd.operation import Array, operation
 from autograd.tensor import Tensor
-from autograd.threads import in_parts
 
 __all__ = ["normalize"]
 
-CACHED: Final = 1 << 21  # bytes of one array to work on at a time
+CACHED: Final = 1 << 18  # bytes of one array to work on at a time
+LONG: Final = 4096  # numbers of a row: NumPy adds longer ones as quickly, and with smaller errors
 Slice = tuple[Any, ...]
 
 
@@ -47,33 +47,52 @@ def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
     return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(reversed(shape), reversed(to), strict=False))
 
 
+def total(x: Array, axes: tuple[int, ...]) -> Array:
+    """Return the sum of `x` over axes, which stay with size 1."""
+    rows = rows_of(x, axes)
+    if rows is None or rows.shape[-1] > LONG:
+        return x.sum(axis=axes, keepdims=True)
+    return (rows @ np.ones(rows.shape[-1], x.dtype)).reshape(kept_shape(x, axes))  # a third of the time, for short rows
+
+
 def summed(x: Array, y: Array, axes: tuple[int, ...]) -> Array:
     """Return the sum of x * y over axes, which stay with size 1, without the product in memory."""
+    rows = rows_of(x, axes)
+    if rows is not None:
+        return np.vecdot(rows, y.reshape(rows.shape)).reshape(kept_shape(x, axes))
     every = list(range(x.ndim))
     kept = [axis for axis in every if axis not in axes]
-    return np.einsum(x, every, y, every, kept).reshape([x.shape[axis] if axis in kept else 1 for axis in every])
+    return np.einsum(x, every, y, every, kept).reshape(kept_shape(x, axes))
+
+
+def rows_of(x: Array, axes: tuple[int, ...]) -> Array:
+    """Return `x` as rows that are summed, if the axes are the last ones and it lies so in memory, else None."""
+    first = x.ndim - len(axes)
+    return x.reshape(*x.shape[:first], -1) if axes[:1] == (first,) and x.flags.c_contiguous and x.size else None
+
+
+def kept_shape(x: Array, axes: tuple[int, ...]) -> list[int]:
+    return [1 if axis in axes else n for axis, n in enumerate(x.shape)]
 
 
 class Parts:
     """An array in parts along its first axis that is not normalised over: each is normalised by itself.
 
-    Parts of 2 MB take 0.65 to 1 of the time of the whole at once, on shapes of 1 to 2 million numbers; smaller ones,
-    of many short runs in memory, gain less.
+    Each part goes through all steps while it is in cache.
     """
 
     def __init__(self, x: Array, axes: tuple[int, ...]) -> None:
         self.axis = next((a for a in range(x.ndim) if a not in axes and x.shape[a] > 1), 0)
         self.count = x.shape[self.axis] if self.axis not in axes else 1
         self.step = max(1, CACHED * self.count // max(1, x.nbytes))
-        self.cost = 8 * x.size
 
-    def between(self, start: int, stop: int) -> Iterator[Slice]:
+    def __iter__(self) -> Iterator[Slice]:
         """Yield the index of each part."""
         if self.count == 1:
             yield (Ellipsis,)
             return
-        for a in range(start, stop, self.step):
-            yield (*(slice(None),) * self.axis, slice(a, min(a + self.step, stop)))
+        for a in range(0, self.count, self.step):
+            yield (*(slice(None),) * self.axis, slice(a, a + self.step))
 
     def of(self, small: Array, index: Slice) -> Array:
         """Return the part of an array that broadcasts along the others."""
@@ -114,28 +133,24 @@ def normalize_rule(
     over = () if weight is None else tuple(a for a in range(x.ndim) if by_weight.shape[a] == 1)
     to_x = np.empty(x.shape, gradient.dtype) if needs[0] else None
 
-    def work(start: int, stop: int) -> Array:
-        to_weight = np.zeros(by_weight.shape, weight.dtype) if needs[1] else None
-        for index in parts.between(start, stop):
-            sent = gradient[index]
-            hat = x[index] - parts.of(mean, index)
-            hat *= parts.of(scale, index)
-            if to_weight is not None:
-                landing = parts.of(to_weight, index)
-                landing += summed(sent, hat, over)
-            if to_x is None:
-                continue
-            if by_weight is not None:
-                sent = sent * parts.of(by_weight, index)
-            hat *= summed(sent, hat, axes) / n
-            hat += sent.sum(axis=axes, keepdims=True) / n
-            found = to_x[index]
-            np.subtract(sent, hat, out=found)
-            found *= parts.of(scale, index)
-        return to_weight
-
-    to_weight = in_parts(work, parts.count, parts.cost) if needs[0] or needs[1] else []
-    return to_x, sum(to_weight[1:], to_weight[0]) if needs[1] else None, gradient if needs[2] else None
+    to_weight = np.zeros(by_weight.shape, weight.dtype) if needs[1] else None
+    for index in parts if needs[0] or needs[1] else ():
+        sent = gradient[index]
+        hat = x[index] - parts.of(mean, index)
+        hat *= parts.of(scale, index)
+        if to_weight is not None:
+            landing = parts.of(to_weight, index)
+            landing += summed(sent, hat, over)
+        if to_x is None:
+            continue
+        if by_weight is not None:
+            sent = sent * parts.of(by_weight, index)
+        hat *= summed(sent, hat, axes) / n
+        hat += total(sent, axes) / n
+        found = to_x[index]
+        np.subtract(sent, hat, out=found)
+        found *= parts.of(scale, index)
+    return to_x, to_weight, gradient if needs[2] else None
 
 
 def columns_of(x: Array, weight: Array, bias: Array, axes: tuple[int, ...]) -> Array:
@@ -170,7 +185,7 @@ def columns_rule(
         None if weight is None else weight.ravel(),
         None if to_x is None else columns.as_matrix(to_x, axes),
     )
-    shape = [1 if axis in axes else size for axis, size in enumerate(x.shape)]
+    shape = kept_shape(x, axes)
     return to_x, to_weight.reshape(shape) if needs[1] else None, to_bias.reshape(shape) if needs[2] else None
 
 
@@ -215,7 +230,7 @@ def normalize(
     found = check(x, weight, bias, axes)
     if x.dtype.kind != "f":
         x = x.astype(float)
-    shape = [1 if axis in found else size for axis, size in enumerate(x.shape)]
+    shape = kept_shape(x, found)
     if (matrix := columns_of(x, weight, bias, found)) is not None:
         out = np.empty_like(x)
         factor, shift = (None if array is None else array.ravel() for array in (weight, bias))
@@ -227,19 +242,16 @@ def normalize(
     out = np.empty(x.shape, np.result_type(x, *factors))
     mean, var, scale = (np.empty(shape, x.dtype) for _ in range(3))
 
-    def work(start: int, stop: int) -> None:
-        for index in parts.between(start, stop):
-            part, result = x[index], out[index]
-            middle = part.sum(axis=found, keepdims=True) / n
-            np.subtract(part, middle, out=result)
-            spread = summed(result, result, found) / n
-            factor = 1 / np.sqrt(spread + eps)
-            mean[index], var[index], scale[index] = middle, spread, factor
-            result *= factor
-            if weight is not None:
-                result *= parts.of(factors[0], index)
-            if bias is not None:
-                result += parts.of(factors[-1], index)
-
-    in_parts(work, parts.count, parts.cost)
+    for index in parts:
+        part, result = x[index], out[index]
+        middle = total(part, found) / n
+        np.subtract(part, middle, out=result)
+        spread = summed(result, result, found) / n
+        factor = 1 / np.sqrt(spread + eps)
+        mean[index], var[index], scale[index] = middle, spread, factor
+        result *= factor
+        if weight is not None:
+            result *= parts.of(factors[0], index)
+        if bias is not None:
+            result += parts.of(factors[-1], index)
     return Normalized(out, mean.squeeze(found), var.squeeze(found)), (mean, scale, found, False)
