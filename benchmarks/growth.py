@@ -14,7 +14,7 @@ from benchmarks.fresh import fresh, resident
 
 WIDTH = 1000
 GRAPHS = (("chain", 10_000), ("chain", 100_000), ("chain", 1_000_000), ("diamond", 1_000_000))
-ROUNDS = 5
+ROUNDS = 3
 GOAL = 1.6
 
 
@@ -72,12 +72,15 @@ class Growth:
     """The curve of time and memory a node."""
 
     what: str = "Graphs of growing size: time and memory a node, each in a fresh process"
-    rivals: tuple[str, ...] = ()
 
-    def run(self, rivals: Sequence[str], rounds: int, threads: int) -> dict[str, Any]:
+    def against(self, wanted: Sequence[str]) -> list[str]:
+        """Return nothing: it is measured alone."""
+        return []
+
+    def run(self, wanted: Sequence[str], rounds: int | None, threads: int) -> dict[str, Any]:
         """Measure every graph in turns, print the curve and return it."""
         print(f"\n{self.what}", flush=True)
-        rounds = min(rounds, ROUNDS)
+        rounds = min(rounds or ROUNDS, ROUNDS)
         found: list[list[dict[str, float]]] = [[] for _ in GRAPHS]
         for _ in range(rounds):
             for row, (kind, nodes) in zip(found, GRAPHS, strict=True):

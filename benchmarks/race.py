@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import gc
+import functools
 import importlib.util
 import pickle
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +21,12 @@ HERE = Path(__file__).resolve().parent
 OURS = "gategrad"
 HIPS = "hips-autograd"
 HIPS_PYTHON = HERE.parent / ".venv" / "hips" / "bin" / "python"
-ROUND_SECONDS = 0.03  # the work of a round is repeated until ours takes about this long
+RIVALS = ("numpy", "torch", "jax", "mygrad", "micrograd", HIPS)
+ROUND_SECONDS = 0.03  # a turn repeats the work until it takes about this long
 SETTLE_SECONDS = 0.05  # idle threads of a matrix library spin for up to 30 ms, at the cost of whoever runs next
+ROUNDS, FEWEST_ROUNDS, RACE_SECONDS = 31, 11, 10.0  # a race that takes long has fewer rounds, unless they are asked for
+GOALS = {"mygrad": 1.0, HIPS: 1.0}  # the same for every work; a race adds its own
+BY_HAND_GOAL, BY_HAND_SECONDS = 1.15, 3e-4  # below that, an engine's overhead is most of what it does
 
 
 class Work(NamedTuple):
@@ -34,64 +40,83 @@ class Work(NamedTuple):
     start: Callable[[], object] = lambda: None
 
 
-class Here:
-    """A contestant of this process."""
+class Contestant:
+    """An engine in a process of its own, which waits between its turns (see contestant.py).
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
+    Parameters
+    ----------
+    name : of the engine.
+    threads : how many it may use.
+    """
 
-    def numbers(self) -> list[Any]:
-        """Return what all contestants must agree on."""
-        return [np.asarray(n) for n in self.work.numbers()]
+    def __init__(self, name: str, threads: int) -> None:
+        self.name = name
+        if name == HIPS:
+            # -I: nothing of ours on its path, where it would find our `autograd`.
+            command = [str(HIPS_PYTHON), "-I", str(HERE / "contestant.py")]
+        else:
+            command = [sys.executable, "-m", "benchmarks.contestant"]
+        self.process = subprocess.Popen(
+            [*command, name, str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=HERE.parent
+        )
 
-    def seconds(self, repeats: int) -> float:
-        """Return how long one run takes, on average over `repeats`."""
-        self.work.start()
-        run = self.work.run
-        run()
-        started = time.perf_counter()
-        for _ in range(repeats):
-            run()
-        return (time.perf_counter() - started) / repeats
+    def __enter__(self) -> Contestant:
+        return self
 
-    def close(self) -> None:
-        """Nothing is held."""
-
-
-class Elsewhere:
-    """A contestant in a process of its own, which waits between its turns: HIPS autograd, whose import name is ours."""
-
-    def __init__(self, name: str, inputs: tuple[Any, ...]) -> None:
-        # -P: no folder of ours on its path, where it would find our `autograd`.
-        command = [str(HIPS_PYTHON), "-P", str(HERE / "hips.py")]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.send((name, inputs))
-
-    def send(self, message: Any) -> None:
-        """Write a message to the process."""
+    def __exit__(self, *exception: object) -> None:
         assert self.process.stdin is not None
-        pickle.dump(message, self.process.stdin)
-        self.process.stdin.flush()
-
-    def ask(self, message: Any) -> Any:
-        """Return the answer to a message."""
         assert self.process.stdout is not None
-        self.send(message)
-        return pickle.load(self.process.stdout)
+        self.process.stdout.close()
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.wait()
+
+    def ask(self, *message: Any) -> Any:
+        """Return the answer to a message: the name of what is asked, and its arguments."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        try:
+            pickle.dump(message, self.process.stdin)
+            self.process.stdin.flush()
+            return pickle.load(self.process.stdout)
+        except (BrokenPipeError, EOFError):
+            raise ContestantError(f"{self.name} failed at {message[0]!r}; its message is above") from None
+
+    def enter(self, name: str, inputs: tuple[Any, ...]) -> None:
+        """Make it ready for a work."""
+        self.ask("enter", name, inputs)
 
     def numbers(self) -> list[Any]:
         """Return what all contestants must agree on."""
-        return [np.asarray(n) for n in self.ask("numbers")]
+        return list(self.ask("numbers"))
 
     def seconds(self, repeats: int) -> float:
         """Return how long one run takes, on average over `repeats`."""
-        return float(self.ask(repeats))
+        return float(self.ask("seconds", repeats))
 
-    def close(self) -> None:
-        """End the process."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
+    def settle(self) -> None:
+        """Have it load what it loads at first use, and note its memory."""
+        self.ask("settle")
+
+    def memory(self, repeats: int) -> dict[str, int]:
+        """Return the bytes held when it was settled, and the most ever held after so many runs."""
+        return dict(self.ask("memory", repeats))
+
+
+class ContestantError(RuntimeError):
+    """A contestant's process ended before it answered."""
+
+
+def installed(name: str) -> bool:
+    """Return whether a contestant is there to be asked."""
+    return HIPS_PYTHON.exists() if name == HIPS else name == OURS or importlib.util.find_spec(name) is not None
+
+
+@functools.cache
+def names_of(name: str) -> tuple[str, ...]:
+    """Return the names of the works that a contestant keeps in a module of its own."""
+    with Contestant(name, 1) as contestant:
+        return tuple(contestant.ask("names"))
 
 
 @dataclass(frozen=True)
@@ -99,10 +124,13 @@ class Race:
     """The same work for several engines.
 
     `contestants` has, by name, a function of the inputs that returns the `Work`; ours is the first. A name is also
-    that of the module it needs. `units` is how many of `unit` one run has, and `goals` what the ratio of our time
-    to a rival's shall be at most.
+    that of the module it needs. `by_hand`, `with_jax` and `hips` add more, under the race's name or as it is `called`
+    there. `units` is how many of `unit` one run has, `tolerance` how far an array may be from ours, relative to the
+    largest element, and `goals` what the ratio of our time to a rival's shall be at most. Of each `group`, the report
+    has the geometric mean.
     """
 
+    name: str
     what: str
     inputs: Callable[[], tuple[Any, ...]]
     contestants: Mapping[str, Callable[..., Work]]
@@ -110,91 +138,101 @@ class Race:
     units: int = 1
     tolerance: float = 1e-9
     goals: Mapping[str, float] = field(default_factory=dict)
-    hips: str = ""  # what hips.py calls this work, if it has it
+    group: str = ""
+    called: str = ""
 
-    @property
-    def rivals(self) -> tuple[str, ...]:
-        """All but ourselves."""
-        return (*(name for name in self.contestants if name != OURS), *((HIPS,) if self.hips else ()))
+    def known_as(self, contestant: str) -> str | None:
+        """Return what a contestant calls this work, or None if it has no such work."""
+        if contestant in self.contestants:
+            return self.name
+        if contestant not in ("numpy", "jax", HIPS):
+            return None
+        return next((name for name in (self.name, self.called) if name in names_of(contestant)), None)
 
-    def run(self, rivals: Sequence[str], rounds: int, threads: int) -> dict[str, Any]:
-        """Hold the race, print it and return its figures."""
-        print(f"\n{self.what}", flush=True)
+    def against(self, wanted: Sequence[str]) -> list[str]:
+        """Return those of the wanted rivals that are installed and have this work."""
+        return [name for name in wanted if installed(name) and self.known_as(name) is not None]
+
+    def run(self, wanted: Sequence[str], rounds: int | None, threads: int) -> dict[str, Any]:
+        """Hold the race against those of the wanted that can take part, print it and return its figures."""
+        print(f"\n{self.name}: {self.what}", flush=True)
         inputs = self.inputs()
-        runners, absent = self.enter(inputs, rivals, threads)
-        try:
-            differences = disagreement(runners)
-            disagreeing = {name for name, d in differences.items() if not d <= self.tolerance}  # NaN disagrees
-            times = take_turns(runners, rounds)
-        finally:
-            for runner in runners.values():
-                runner.close()
-        figures: dict[str, Any] = {"agree": not disagreeing, "absent": absent, "contestants": {}}
-        for name, seconds in times.items():
-            entry: dict[str, Any] = {"seconds": statistics.median(seconds) / self.units}
+        with ExitStack() as stack:
+            # All start before the first is asked: their imports take longest, and go on side by side.
+            names = (OURS, *self.against(wanted))
+            runners = {name: stack.enter_context(Contestant(name, threads)) for name in names}
+            for name in names:
+                runners[name].enter(self.known_as(name) or self.name, inputs)
+            return self.held(runners, rounds)
+
+    def held(self, runners: Mapping[str, Any], rounds: int | None) -> dict[str, Any]:
+        """Compare the numbers, then the times of those that agree; print and return the figures."""
+        ours = runners[OURS].numbers()
+        differences = {name: difference(ours, runner.numbers()) for name, runner in runners.items()}
+        agreeing = [name for name, d in differences.items() if d <= self.tolerance]  # NaN does not
+        times = take_turns({name: runners[name] for name in agreeing}, rounds)
+        contestants: dict[str, Any] = {}
+        for name in runners:
+            entry: dict[str, Any] = {"difference": differences[name]}
+            contestants[name] = entry
+            if name not in agreeing:
+                print(f"   {name:14} DISAGREES by {differences[name]:.1e}: not timed", flush=True)
+                continue
+            entry["seconds"] = statistics.median(times[name]) / self.units
+            entry["rounds"] = len(times[name])
             line = f"   {name:14} {readable(entry['seconds']):>9} {self.unit}"
             if name != OURS:
-                ratios = [a / b for a, b in zip(times[OURS], seconds, strict=True)]
-                entry |= {"ratio": statistics.median(ratios), "spread": spread(ratios), "difference": differences[name]}
-                low, high = entry["spread"]
+                ratios = [a / b for a, b in zip(times[OURS], times[name], strict=True)]
+                low, high = spread(ratios)
+                entry |= {"ratio": statistics.median(ratios), "spread": (low, high)}
                 line += f"   ours is {entry['ratio']:.2f} of it ({low:.2f} to {high:.2f})"
-                if name in self.goals:
-                    entry["goal"] = self.goals[name]
-                    line += f", goal {self.goals[name]:.2f}{'' if entry['ratio'] <= self.goals[name] else ': MISSED'}"
-                if name in disagreeing:
-                    line += f"   DISAGREES by {differences[name]:.1e}"
-            figures["contestants"][name] = entry
+                goal = self.goal(name, entry["seconds"] * self.units)
+                if goal is not None:
+                    entry["goal"] = goal
+                    line += f", goal {goal:.2f}{'' if entry['ratio'] <= goal else ': MISSED'}"
             print(line, flush=True)
-        for name in absent:
-            print(f"   {name:14} not installed")
-        return figures
+        return {
+            "agree": len(agreeing) == len(runners),
+            "group": self.group,
+            "unit": self.unit,
+            "contestants": contestants,
+        }
 
-    def enter(self, inputs: Any, rivals: Sequence[str], threads: int) -> tuple[dict[str, Any], list[str]]:
-        """Return the contestants that are there, ready to run, and the names of those that are not."""
-        runners: dict[str, Any] = {OURS: Here(self.contestants[OURS](*inputs))}
-        absent = []
-        for name in rivals:
-            if name == HIPS:
-                if HIPS_PYTHON.exists():
-                    runners[name] = Elsewhere(self.hips, inputs)
-                    continue
-            elif importlib.util.find_spec(name) is not None:
-                if name == "torch":
-                    import torch
-
-                    torch.set_num_threads(threads)
-                runners[name] = Here(self.contestants[name](*inputs))
-                continue
-            absent.append(name)
-        return runners, absent
+    def goal(self, rival: str, seconds: float) -> float | None:
+        """Return what the ratio of our time to that of a rival, which took so long, shall be at most."""
+        if rival == "numpy":
+            return BY_HAND_GOAL if seconds > BY_HAND_SECONDS else None
+        return self.goals.get(rival, GOALS.get(rival))
 
 
-def disagreement(runners: Mapping[str, Any]) -> dict[str, float]:
-    """Return, for each contestant, how far its numbers are from ours, at most."""
-    ours = runners[OURS].numbers()
-    found = {}
-    for name, runner in runners.items():
-        theirs = runner.numbers()
-        found[name] = max(float(np.abs(a - b).max()) for a, b in zip(ours, theirs, strict=True))
+def difference(ours: Sequence[Any], theirs: Sequence[Any]) -> float:
+    """Return how far the arrays of two lists are apart at most, each relative to its largest element."""
+    if [a.shape for a in ours] != [b.shape for b in theirs]:
+        return float("inf")
+    found = 0.0
+    for a, b in zip(ours, theirs, strict=True):
+        apart, largest = float(np.abs(a - b).max()), float(max(np.abs(a).max(), np.abs(b).max()))
+        if not np.isfinite(apart):
+            return apart
+        found = max(found, apart / largest if apart else 0.0)
     return found
 
 
-def take_turns(runners: Mapping[str, Any], rounds: int) -> dict[str, list[float]]:
+def take_turns(runners: Mapping[str, Any], rounds: int | None) -> dict[str, list[float]]:
     """Return the seconds of every contestant in every round; each round begins with another one."""
     for runner in runners.values():
         runner.seconds(1)
-    repeats = max(1, round(ROUND_SECONDS / runners[OURS].seconds(3)))
-    # What the imports left behind would make every full collection slower, in our runs for their imports.
-    gc.collect()
-    gc.freeze()
+    repeats = {name: max(1, round(ROUND_SECONDS / runner.seconds(3))) for name, runner in runners.items()}
     names = list(runners)
     times: dict[str, list[float]] = {name: [] for name in names}
-    for i in range(rounds):
+    started = time.perf_counter()
+    for i in range(rounds or ROUNDS):
+        if rounds is None and i >= FEWEST_ROUNDS and time.perf_counter() - started > RACE_SECONDS:
+            break
         for j in range(len(names)):
             name = names[(i + j) % len(names)]
             time.sleep(SETTLE_SECONDS)
-            times[name].append(runners[name].seconds(repeats))
-    gc.unfreeze()
+            times[name].append(runners[name].seconds(repeats[name]))
     return times
 
 

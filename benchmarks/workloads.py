@@ -4,14 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks import chains, growth, importing, memory, two_layer_net
+from benchmarks import chains, elementwise, growth, hessian, importing, memory, scaling, training, two_layer_net
+from benchmarks.race import Race
 
+
+def by_name(*races: Race) -> dict[str, Race]:
+    """Return races by their names."""
+    return {race.name: race for race in races}
+
+
+RACES = by_name(
+    chains.SCALAR_CHAIN,
+    chains.SMALL_OP_CHAIN,
+    two_layer_net.FLOAT32,
+    two_layer_net.FLOAT64,
+    *training.INFERENCE,
+    *training.TRAINING,
+    elementwise.ELEMENTWISE,
+    hessian.HESSIAN,
+)
+REMEMBERED = by_name(*training.TRAINING, elementwise.ELEMENTWISE, memory.DEEP_NET)
 WORKLOADS: dict[str, Any] = {
-    "scalar-chain": chains.SCALAR_CHAIN,
-    "small-op-chain": chains.SMALL_OP_CHAIN,
-    "two-layer-net-float32": two_layer_net.FLOAT32,
-    "two-layer-net-float64": two_layer_net.FLOAT64,
+    **RACES,
+    "memory": memory.Memory(REMEMBERED),
+    "scaling": scaling.Scaling(),
     "growth": growth.Growth(),
-    "memory": memory.Memory(),
     "import": importing.Importing(),
 }
+# What a contestant may be asked for by name.
+WORKS = RACES | REMEMBERED | by_name(*(race for races in scaling.POINTS.values() for race in races.values()))

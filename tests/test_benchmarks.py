@@ -1,8 +1,12 @@
-"""That the benchmarks run and check the numbers. What they measure is nobody's assertion."""
+"""That the benchmarks run and check the numbers. What they measure is nobody's assertion.
+
+The gradients that `benchmarks.by_hand` derives are also an oracle: here our engine is held to them.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,64 +14,179 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import growth
-from benchmarks.race import Race, Work
-from benchmarks.workloads import WORKLOADS
+from benchmarks import by_hand, elementwise, growth, models, scaling, training, two_layer_net
+from benchmarks.memory import Memory
+from benchmarks.race import OURS, Contestant, ContestantError, Race, Work, difference, installed
+from benchmarks.workloads import RACES, WORKLOADS
 
 ROOT = Path(__file__).resolve().parent.parent
+BY_HAND = {
+    name: next(race for race in RACES.values() if name in (race.name, race.called) and "numpy" not in race.contestants)
+    for name in by_hand.WORKS
+}
 
 
 def bench(*arguments):
     command = [sys.executable, "-m", "benchmarks", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    environment = os.environ | {"OPENBLAS_VERBOSE": "0"}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_one_race_from_the_command_line(tmp_path):
-    done = bench("two-layer-net-float64", "--vs", "numpy", "--rounds", 1, "--threads", 1, "--results", tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "ours is" in done.stdout
-    [path] = tmp_path.glob("*.json")
-    result = json.loads(path.read_text())
-    assert result["threads"] == 1
-    race = result["benchmarks"]["two-layer-net-float64"]
-    assert race["agree"]
-    assert race["contestants"]["numpy"]["difference"] <= 1e-5
+def numbers_of(work):
+    return [np.asarray(n) for n in work.numbers()]
 
 
-def test_an_unknown_name_lists_those_there_are():
-    done = bench("no-such-benchmark")
-    assert done.returncode == 2
-    for name in WORKLOADS:
-        assert name in done.stderr
+class Runner:
+    """A contestant that needs no process."""
+
+    def __init__(self, *numbers, seconds=0.01):
+        self.found, self.time = [np.asarray(n) for n in numbers], seconds
+
+    def numbers(self):
+        return self.found
+
+    def seconds(self, repeats):
+        return self.time
 
 
-def test_contestants_that_disagree_are_reported(capsys):
-    def work(number):
-        return lambda: Work(run=lambda: None, numbers=lambda: [np.array([1.0, number])])
-
-    race = Race("Nothing", lambda: (), {"gategrad": work(1.0), "numpy": work(1.5)}, unit="a run")
-    figures = race.run(["numpy"], rounds=1, threads=1)
-    assert not figures["agree"]
-    assert figures["contestants"]["numpy"]["difference"] == 0.5
-    assert "DISAGREES" in capsys.readouterr().out
+def nothing(**options):
+    return Race(name="nothing", what="Nothing", inputs=lambda: (), contestants={}, unit="a run", **options)
 
 
-def test_rivals_that_are_not_installed_are_left_out(capsys):
-    nothing = Work(run=lambda: None, numbers=lambda: [np.zeros(1)])
-    race = Race("Nothing", lambda: (), {"gategrad": lambda: nothing, "no_such_engine": lambda: nothing}, unit="a run")
-    assert race.run(["no_such_engine"], rounds=1, threads=1)["absent"] == ["no_such_engine"]
-    assert "not installed" in capsys.readouterr().out
+class TestTheCommandLine:
+    def test_one_race(self, tmp_path):
+        name = "two-layer-net-float64"
+        done = bench(name, "--vs", "numpy", "--rounds", 1, "--threads", 1, "--results", tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "ours is" in done.stdout
+        [path] = tmp_path.glob("*.json")
+        result = json.loads(path.read_text())
+        assert result["threads"] == 1
+        assert result["settings"]["OMP_NUM_THREADS"] == "1"
+        assert result["settings"]["OPENBLAS_VERBOSE"] == "0"
+        race = result["benchmarks"][name]
+        assert race["agree"]
+        assert race["contestants"]["numpy"]["difference"] <= 1e-5
+        [table] = tmp_path.glob("*.md")
+        assert table.read_text().strip() in done.stdout
+        assert f"| {name} " in table.read_text()
+        [plot] = tmp_path.glob("*.svg")
+        assert "<svg" in plot.read_text()
+
+    @pytest.mark.parametrize("arguments", [["no-such-benchmark"], ["scalar-chain", "--vs", "no-such-engine"]])
+    def test_an_unknown_name_lists_those_there_are(self, arguments):
+        done = bench(*arguments)
+        assert done.returncode == 2
+        for name in WORKLOADS if len(arguments) == 1 else ("torch", "hips-autograd"):
+            assert name in done.stderr
 
 
-@pytest.mark.parametrize("kind", ["chain", "diamond"])
-def test_a_growing_graph_is_measured(kind):
-    measured = growth.measure(kind, 2 * growth.WIDTH)
-    assert set(measured) == {"forward", "backward", "deletion", "seconds", "bytes"}
+class TestRaces:
+    def test_contestants_that_disagree_are_reported_and_not_timed(self, capsys):
+        figures = nothing().held({OURS: Runner([1.0, 2.0]), "torch": Runner([1.0, 1.0]), "jax": Runner([1.0, 2.0])}, 1)
+        assert not figures["agree"]
+        assert figures["contestants"]["torch"] == {"difference": 0.5}
+        assert figures["contestants"]["jax"]["ratio"] == 1.0
+        assert "DISAGREES" in capsys.readouterr().out
+
+    def test_a_missed_goal_is_reported(self, capsys):
+        runners = {OURS: Runner(1.0, seconds=0.02), "torch": Runner(1.0), "numpy": Runner(1.0)}
+        figures = nothing(goals={"torch": 2.0}).held(runners, 3)
+        assert figures["contestants"]["torch"]["ratio"] == 2.0
+        assert figures["contestants"]["numpy"]["goal"] == 1.15
+        assert capsys.readouterr().out.count("MISSED") == 1
+
+    def test_next_to_numpy_short_works_have_no_goal(self):
+        runners = {OURS: Runner(1.0), "numpy": Runner(1.0, seconds=1e-4)}
+        assert "goal" not in nothing().held(runners, 1)["contestants"]["numpy"]
+
+    def test_differences_are_relative_to_the_largest_element(self):
+        assert difference([np.array([200.0, 1.0])], [np.array([200.0, 2.0])]) == 0.005
+        assert difference([np.zeros(2)], [np.zeros(2)]) == 0.0
+        assert difference([np.zeros(2)], [np.zeros(3)]) == float("inf")
+        assert difference([np.zeros(2)], []) == float("inf")
+        assert np.isnan(difference([np.zeros(2), np.zeros(1)], [np.array([0.0, np.nan]), np.zeros(1)]))
+
+    def test_engines_that_are_not_installed_take_no_part(self):
+        assert not installed("no_such_engine")
+        race = Race("x", "", lambda: (), {"no_such_engine": lambda: Work(list, list)}, unit="a run")
+        assert race.against(["no_such_engine"]) == []
+
+    def test_a_contestant_that_fails_says_so(self):
+        with Contestant(OURS, 1) as contestant, pytest.raises(ContestantError, match="gategrad failed at 'enter'"):
+            contestant.enter("no-such-work", ())
+
+    def test_a_contestant_answers_from_its_process(self):
+        race = two_layer_net.FLOAT32
+        inputs = race.inputs()
+        with Contestant(OURS, 1) as contestant:
+            contestant.enter(race.name, inputs)
+            assert contestant.seconds(1) > 0
+            assert difference(contestant.numbers(), numbers_of(race.contestants[OURS](*inputs))) == 0.0
 
 
-def test_the_gradient_of_the_diamond():
-    x, end = growth.diamond(4 * growth.WIDTH)
-    end.backward()
-    # Halving the sum of two equal neighbours changes nothing: the end is the sum of WIDTH copies of the start.
-    assert end.item() == growth.WIDTH * 0.5
-    assert x.grad.item() == growth.WIDTH
+class TestNumbers:
+    @pytest.mark.parametrize("name", BY_HAND)
+    def test_ours_are_those_derived_by_hand(self, name):
+        race = BY_HAND[name]
+        inputs = race.inputs()
+        ours = numbers_of(race.contestants[OURS](*inputs))
+        theirs = numbers_of(by_hand.WORKS[name](*inputs))
+        assert difference(ours, theirs) <= race.tolerance
+
+    def test_training_starts_again_where_it_began(self):
+        work = training.training(training.MLP, training.gategrad, *training.MLP.inputs())
+        first = numbers_of(work)
+        work.run()
+        assert difference(first, numbers_of(work)) == 0.0
+
+    def test_a_resnet_of_20_layers_with_projections_has_272_474_parameters(self):
+        state = training.state_of(models.resnet20)
+        assert sum(v.size for name, v in state.items() if "running" not in name and "tracked" not in name) == 272_474
+
+    def test_training_lowers_the_loss(self):
+        numbers = training.training(training.MLP, training.gategrad, *training.MLP.inputs()).numbers()
+        assert numbers[-1] < numbers[0]
+
+    def test_the_gradient_of_the_elementwise_work(self):
+        [a] = elementwise.inputs()
+        [gradient] = elementwise.with_gategrad(a).numbers()
+        t = np.tanh(2 * a.astype(np.float64) + 1)
+        assert difference([t + 2 * a * (1 - t * t)], [gradient]) < 1e-6
+
+
+class TestMemory:
+    def test_a_peak_is_above_what_there_was_before(self):
+        race = two_layer_net.FLOAT32
+        entry = Memory({}).measured(race, [OURS], 1, 1)
+        assert entry["agree"]
+        assert entry[OURS]["peak"] == entry[OURS]["before"] + entry[OURS]["above"]
+        assert entry[OURS]["above"] > 0
+
+
+class TestGrowth:
+    @pytest.mark.parametrize("kind", ["chain", "diamond"])
+    def test_a_growing_graph_is_measured(self, kind):
+        measured = growth.measure(kind, 2 * growth.WIDTH)
+        assert set(measured) == {"forward", "backward", "deletion", "seconds", "bytes"}
+
+    def test_the_gradient_of_the_diamond(self):
+        x, end = growth.diamond(4 * growth.WIDTH)
+        end.backward()
+        # Halving the sum of two equal neighbours changes nothing: the end is the sum of WIDTH copies of the start.
+        assert end.item() == growth.WIDTH * 0.5
+        assert x.grad.item() == growth.WIDTH
+
+    def test_the_slope_of_a_power(self):
+        sizes = [1, 2, 4, 8]
+        assert scaling.slope(sizes, [3 * n**1.5 for n in sizes]) == pytest.approx(1.5)
+
+    @pytest.mark.parametrize("curve", scaling.SIZES)
+    def test_the_smallest_point_of_each_curve(self, curve):
+        size = scaling.SIZES[curve][0]
+        net = scaling.net(curve, size)
+        x, _, state = net.inputs()
+        numbers = training.training(net, training.gategrad, *net.inputs()).numbers()
+        assert len(numbers) == 2 + len(state)
+        assert {"batch": len(x), "width": len(state["0.weight"]), "depth": len(state) // 2 - 1}.get(curve, size) == size
+        assert curve != "pixels" or x.shape[2] * x.shape[3] == size
