@@ -179,9 +179,9 @@ def general(op: Operation) -> Callable[..., Any]:
         except Exception as error:
             raise explain(error, op, bound) from error
         mode = current()
-        if mode is not None or op.special:
+        if op.special or (mode is not None and (mode.anomaly or mode.values)):
             return finish(op, out, values, [bound[i] for i in op.positions], parents, needed, mode)
-        if not needed:
+        if not needed or (mode is not None and not mode.grad):
             return wrap(out, None)
         node = make_node(op, out, tuple(parents), op.keep[needed](*values, out, None))
         if node.value is not None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from autograd import Tensor, no_grad, ops
 from autograd.functional import gradients
-from autograd.kernels import lines
+from autograd.kernels import correlation, lines, planes, unrolled
 from autograd.ops import convolutional
 from tests.cases import distinct, normal
 from tests.cases.windows import AVG_POOLS, CONVOLUTIONS, MAX_POOLS, TRANSPOSED
@@ -181,18 +181,18 @@ def test_only_the_gradients_that_are_needed_are_computed(needed):
     assert [array is not None for array in found] == list(needed)
 
 
-# Convolutions with many channels go by lines of pixels: held against the composed form, over all that shapes them.
+# Convolutions go several ways, by their sizes: all are held against the composed form, over all that shapes them.
 
 
 @st.composite
-def with_many_channels(draw):
+def convolutions(draw):
     axes = draw(st.integers(1, 3))
     kernel = [draw(st.integers(1, 3)) for _ in range(axes)]
     dilation = [draw(st.integers(1, 2)) for _ in range(axes)]
     padding = [draw(st.integers(0, 3)) for _ in range(axes)]
     reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
     size = [max(r - 2 * p, 1) + draw(st.integers(0, 4)) for r, p in zip(reach, padding, strict=True)]
-    n, channels, out = draw(st.integers(1, 5)), draw(st.sampled_from([8, 16, 24])), draw(st.sampled_from([16, 17]))
+    n, channels, out = draw(st.integers(1, 5)), draw(st.sampled_from([2, 16, 24])), draw(st.sampled_from([3, 16, 17]))
     x, weight = normal(n, channels, *size, seed=1), normal(out, channels, *kernel, seed=2)
     if draw(st.booleans()):
         x = np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1)
@@ -200,11 +200,16 @@ def with_many_channels(draw):
     return x, weight, bias, {"padding": tuple(padding), "dilation": tuple(dilation)}
 
 
-@given(with_many_channels(), st.sampled_from([1, 2000, lines.BLOCK]))
-@settings(deadline=None, max_examples=150)
-def test_convolutions_with_many_channels(case, block):
+@given(convolutions(), st.sampled_from([1, 2000, lines.BLOCK]), st.sampled_from([0, correlation.FEW]))
+@settings(deadline=None, max_examples=200)
+def test_convolutions_of_all_sizes(case, block, few):
     x, weight, bias, options = case
-    with mock.patch.object(lines, "BLOCK", block):
+    with (
+        mock.patch.object(lines, "BLOCK", block),
+        mock.patch.object(planes, "CACHED", block),
+        mock.patch.object(unrolled, "CACHED", block),
+        mock.patch.object(correlation, "FEW", few),
+    ):
         inputs = [Tensor(a, requires_grad=True) for a in (x, weight, bias) if a is not None]
         out = ops.convolution(*inputs, **options)
         g = normal(*out.shape, seed=4)

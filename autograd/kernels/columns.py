@@ -15,7 +15,7 @@ import numpy as np
 
 Array = Any
 LONG: Final = 1024  # numbers of a row: by then the loop over it is all that counts
-CACHED: Final = 1 << 17  # bytes of one array to work on at a time
+CACHED: Final = 1 << 18  # bytes of one array to work on at a time
 
 
 def as_matrix(x: Array, axes: tuple[int, ...]) -> Array:
@@ -91,13 +91,12 @@ def gradients(
     """Write the gradient of the matrix to `out` if not None; return those of the weight and of the bias."""
     columns = Columns(matrix)
     x, sent, n = columns.rows(matrix), columns.rows(g), len(matrix)
-    middle, by_scale = columns.along(mean), columns.along(scale)
+    middle = columns.along(mean)
     to_weight = to_bias = np.zeros_like(mean)
     for piece, room in columns.pieces():
         np.subtract(x[piece], middle, out=room)
-        room *= by_scale
         room *= sent[piece]
-        to_weight = to_weight + columns.sum(room)
+        to_weight = to_weight + scale * columns.sum(room)
         to_bias = to_bias + columns.sum(sent[piece])
     if out is None:
         return to_weight, to_bias

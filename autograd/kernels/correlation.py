@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import numpy as np
 
-from autograd.kernels import lines, unrolled
+from autograd.kernels import lines, planes, unrolled
 from autograd.kernels.layout import channels_last, new_images
 from autograd.kernels.windows import Windows
 
 Array = Any
 MANY: Final = 16  # channels of a result: with fewer, matrix products are quicker the other way round
+FEW: Final = 512  # pixels of results: to prepare for lines takes longer than so many
 
 
 def by_lines(windows: Windows, channels: int, out: int, groups: int) -> bool:
@@ -27,6 +29,11 @@ def by_lines(windows: Windows, channels: int, out: int, groups: int) -> bool:
     )
 
 
+def by_planes(windows: Windows, out: int, groups: int) -> bool:
+    """Whether a convolution to `out` channels, or back to them, is one that `planes` can do and does more quickly."""
+    return groups == 1 and out < MANY and set(windows.stride) == {1} and max(windows.kernel) > 1
+
+
 def with_row(windows: Windows) -> Windows:
     """Return the windows on images of a single axis as those on images of a single row."""
     return Windows(*((one, *sizes) for one, sizes in zip((1, 1, 1, 1, 0, 0, 1), windows, strict=True)))
@@ -38,32 +45,41 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: in
     count = len(weight)
     out = new_images(count >= MANY, (len(x), count, *windows.out), dtype)
     done = False
-    if by_lines(windows, x.shape[1], count, groups):
+    if by_lines(windows, x.shape[1], count, groups) and len(x) * math.prod(windows.out) >= FEW:
         if x.ndim == 3:
             done = lines.correlate(x[:, :, None], weight[:, :, None], bias, with_row(windows), out[:, :, None])
         else:
             done = lines.correlate(x, weight, bias, windows, out)
-    if not done:
+    if not done and by_planes(windows, count, groups):
+        planes.correlate(x, weight, bias, windows, out)
+    elif not done:
         unrolled.correlate(x, weight, bias, windows, groups, out)
     return out
 
 
 def correlate_back(g: Array, weight: Array, windows: Windows, groups: int) -> Array:
     """Return the transpose of `correlate`: what the gradient of results sends to the images (N, C, *size)."""
-    out, channels = weight.shape[:2]
-    if set(windows.stride) == {1}:  # a convolution itself, with the kernel turned round
-        split = weight.reshape(groups, out // groups, channels, *windows.kernel).swapaxes(1, 2)
-        turned = np.flip(split, tuple(range(3, split.ndim))).reshape(groups * channels, out // groups, *windows.kernel)
-        before = tuple(r - 1 - b for r, b in zip(windows.reach, windows.before, strict=True))
-        after = tuple(
-            n + r - 1 - o - b for n, r, o, b in zip(windows.size, windows.reach, windows.out, before, strict=True)
-        )
-        back = Windows(windows.out, windows.kernel, windows.stride, windows.dilation, before, after, windows.size)
-        return correlate(g, turned, None, back, groups)
-    channels *= groups
+    out, channels = len(weight), weight.shape[1] * groups
+    back, sent = turned(windows), by_planes(windows, channels, groups)
+    if set(windows.stride) == {1} and (by_lines(back, out, channels, groups) or not sent):
+        split = weight.reshape(groups, out // groups, -1, *windows.kernel).swapaxes(1, 2)
+        flipped = np.flip(split, tuple(range(3, split.ndim)))
+        return correlate(g, flipped.reshape(channels, out // groups, *windows.kernel), None, back, groups)
     images = new_images(channels >= MANY, (len(g), channels, *windows.size), np.result_type(g, weight))
-    unrolled.correlate_back(g, weight, windows, groups, images)
+    if sent:
+        planes.correlate_back(g, weight, windows, images)
+    else:
+        unrolled.correlate_back(g, weight, windows, groups, images)
     return images
+
+
+def turned(windows: Windows) -> Windows:
+    """Return the windows on results, of stride 1, by which a convolution with the turned kernel leads to images."""
+    before = tuple(r - 1 - b for r, b in zip(windows.reach, windows.before, strict=True))
+    after = tuple(
+        n + r - 1 - o - b for n, r, o, b in zip(windows.size, windows.reach, windows.out, before, strict=True)
+    )
+    return Windows(windows.out, windows.kernel, windows.stride, windows.dilation, before, after, windows.size)
 
 
 def weight_gradient(x: Array, g: Array, windows: Windows, groups: int, shape: tuple[int, ...]) -> Array:

@@ -97,7 +97,7 @@ class Minimal:
     def taps(self, filters: Array) -> Array:
         first, plus, minus, last = filters
         half = (plus + minus) / 2
-        return np.stack([first + half, (plus - minus) / 2, last + half])
+        return np.stack([first + half, (plus - minus) / 2, half - last])
 
     def inputs(self, field: Field, room: int) -> list[Array]:
         rows, pairs = field.rows(), field.count // 2 - 1
@@ -120,7 +120,7 @@ class Minimal:
 
     def products_of(self, gradients: list[Array]) -> list[Array]:
         even, odd = gradients
-        return [even, even + odd, even - odd, -odd]
+        return [even, even + odd, even - odd, odd]  # the last with the other sign, as `taps` has it
 
 
 class Lines:

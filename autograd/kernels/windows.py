@@ -5,7 +5,8 @@ Images are (N, C, *spatial) with one to three spatial axes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -39,12 +40,15 @@ class Windows(NamedTuple):
         """From the first to the last element of a window, counting both."""
         return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
 
-    def taps(self) -> Iterator[tuple[Sizes, tuple[Any, ...]]]:
-        """Yield each place in the kernel, and the index of what lies under it in a padded batch, for all windows."""
+    @functools.lru_cache(maxsize=256)  # noqa: B019 -- it is a tuple of numbers, which holds nothing alive
+    def taps(self) -> tuple[tuple[Sizes, tuple[Any, ...]], ...]:
+        """Return each place in the kernel, and the index of what lies under it in a padded batch, for all windows."""
+        found = []
         for place in product(*map(range, self.kernel)):
             starts = [i * d for i, d in zip(place, self.dilation, strict=True)]
             spans = zip(starts, self.stride, self.out, strict=True)
-            yield place, (..., *(slice(a, a + s * (n - 1) + 1 if n else a, s) for a, s, n in spans))
+            found.append((place, (..., *(slice(a, a + s * (n - 1) + 1 if n else a, s) for a, s, n in spans))))
+        return tuple(found)
 
     def inside(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Return the index of the images in a padded batch, and that of the part of them which lies there."""
@@ -107,10 +111,24 @@ def check_weight(x: Array, weight: Array, bias: Array, groups: int, transposed: 
         raise ValueError(f"expected a kernel that is not empty, got a weight of shape {weight.shape}")
 
 
-def convolved(x: Array, weight: Array, stride: Any, padding: Any, dilation: Any) -> Windows:
-    """Return the windows of a convolution of `x` with `weight`."""
-    axes = x.ndim - 2
-    size, kernel = x.shape[2:], weight.shape[2:]
+def remembered(function: Callable[..., Windows]) -> Callable[..., Windows]:
+    """Remember what a function returned for the same arguments of the same types: a tenth of LeNet on one image."""
+    cached = functools.lru_cache(maxsize=1024, typed=True)(lambda types, *args: function(*args))
+
+    @functools.wraps(function)
+    def call(*args: Any) -> Windows:
+        try:
+            return cached(tuple([tuple(map(type, a)) if type(a) is tuple else None for a in args]), *args)
+        except TypeError:  # a list, or an error of the function itself
+            return function(*args)
+
+    return call
+
+
+@remembered
+def convolved(size: Sizes, kernel: Sizes, stride: Any, padding: Any, dilation: Any) -> Windows:
+    """Return the windows of a convolution."""
+    axes = len(size)
     stride = per_axis(stride, axes, "stride", 1)
     dilation = per_axis(dilation, axes, "dilation", 1)
     reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
@@ -133,10 +151,10 @@ def convolved(x: Array, weight: Array, stride: Any, padding: Any, dilation: Any)
     return Windows(size, kernel, stride, dilation, before, after, out)
 
 
-def transposed(x: Array, weight: Array, stride: Any, padding: Any, output_padding: Any, dilation: Any) -> Windows:
-    """Return the windows of the convolution whose transpose takes `x` to an image."""
-    axes = x.ndim - 2
-    kernel = weight.shape[2:]
+@remembered
+def transposed(results: Sizes, kernel: Sizes, stride: Any, padding: Any, output_padding: Any, dilation: Any) -> Windows:
+    """Return the windows of the convolution whose transpose takes its results to an image."""
+    axes = len(results)
     stride = per_axis(stride, axes, "stride", 1)
     dilation = per_axis(dilation, axes, "dilation", 1)
     before = per_axis(padding, axes, "padding", 0)
@@ -146,13 +164,14 @@ def transposed(x: Array, weight: Array, stride: Any, padding: Any, output_paddin
             raise ValueError(f"output_padding {extra} must be smaller than stride {stride} or dilation {dilation}")
     size = tuple(
         (n - 1) * s - 2 * b + d * (k - 1) + e + 1
-        for n, s, b, d, k, e in zip(x.shape[2:], stride, before, dilation, kernel, extra, strict=True)
+        for n, s, b, d, k, e in zip(results, stride, before, dilation, kernel, extra, strict=True)
     )
     if min(size) < 1:
         raise ValueError(f"padding {before} leaves nothing of the result: its size would be {size}")
-    return Windows(size, kernel, stride, dilation, before, before, x.shape[2:])
+    return Windows(size, kernel, stride, dilation, before, before, results)
 
 
+@remembered
 def pooled(size: Sizes, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Windows:
     """Return the windows of a pooling; with `ceil_mode` the last may hang over, if it begins in the image or before."""
     axes = len(size)

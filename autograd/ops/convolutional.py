@@ -19,7 +19,7 @@ __all__ = ["convolution", "convolution_transpose"]
 def convolution_rule(
     g: Array, needs: tuple[bool, ...], x: Array, weight: Array, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> tuple[Array, Array, Array]:
-    windows = convolved(x, weight, stride, padding, dilation)
+    windows = convolved(x.shape[2:], weight.shape[2:], stride, padding, dilation)
     return (
         correlate_back(g, weight, windows, groups) if needs[0] else None,
         weight_gradient(x, g, windows, groups, weight.shape) if needs[1] else None,
@@ -31,7 +31,7 @@ def convolution_by_taps(
     x: Array, weight: Array, bias: Array, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> Array:
     """Compose a convolution of a matrix product for each place in the kernel."""
-    windows = convolved(x, weight, stride, padding, dilation)
+    windows = convolved(x.shape[2:], weight.shape[2:], stride, padding, dilation)
     n, (out, channels) = x.shape[0], weight.shape[:2]
     place, part = windows.inside()
     padded = scatter(x[part], place, (*x.shape[:2], *windows.padded))
@@ -83,7 +83,7 @@ def convolution(
              [-4., -4.]]]])
     """
     check_weight(x, weight, bias, groups, transposed=False)
-    return correlate(x, weight, bias, convolved(x, weight, stride, padding, dilation), groups)
+    return correlate(x, weight, bias, convolved(x.shape[2:], weight.shape[2:], stride, padding, dilation), groups)
 
 
 def convolution_transpose_rule(
@@ -97,7 +97,7 @@ def convolution_transpose_rule(
     dilation: Any,
     groups: int,
 ) -> tuple[Array, Array, Array]:
-    windows = transposed(x, weight, stride, padding, output_padding, dilation)
+    windows = transposed(x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation)
     return (
         correlate(g, weight, None, windows, groups) if needs[0] else None,
         weight_gradient(g, x, windows, groups, weight.shape) if needs[1] else None,
@@ -116,7 +116,7 @@ def convolution_transpose_by_taps(
     groups: int,
 ) -> Array:
     """Compose a transposed convolution of a matrix product for each place in the kernel."""
-    windows = transposed(x, weight, stride, padding, output_padding, dilation)
+    windows = transposed(x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation)
     n, (channels, out) = x.shape[0], weight.shape[:2]
     columns = x.reshape(n, groups, channels // groups, math.prod(windows.out))
     padded: Array = 0.0
@@ -166,5 +166,5 @@ def convolution_transpose(
     array([[[ 1., 10.,  2., 20.]]])
     """
     check_weight(x, weight, bias, groups, transposed=True)
-    windows = transposed(x, weight, stride, padding, output_padding, dilation)
+    windows = transposed(x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation)
     return with_bias(correlate_back(x, weight, windows, groups), bias)

@@ -49,7 +49,8 @@ class Linear(Module):
     def forward(self, input: Any) -> Tensor:
         x = entered(input, self.weight)
         check_last(x, self.in_features)
-        return F.linear(x, self.weight, self.bias)
+        result: Tensor = F.product(x, self.weight, self.bias)
+        return result
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
