@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from autograd import modes
-from autograd.blocks import LARGE
 from autograd.parts import Part
 
 if TYPE_CHECKING:
@@ -227,12 +226,7 @@ def backward(
                 if version is not None and version.time > node.seq:
                     op.refuse_stale(node)
                 rule = rules[position]
-                if rule is None:
-                    sent = gradient
-                elif gradient.__class__ is ndarray and gradient.size >= LARGE and op.elementwise:
-                    sent = op.rule_in_blocks(position, gradient, saved[position])
-                else:
-                    sent = rule(gradient, saved[position])
+                sent = gradient if rule is None else rule(gradient, saved[position])
                 if sent is None:
                     if op.joint is None:
                         raise TypeError(f"a rule of {op.name} returned None, not a gradient")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Sequence
@@ -56,9 +57,9 @@ class Operation:
         self.positions = tuple(self.names.index(n) for n in self.inputs)
         self.others = tuple(i for i, n in enumerate(self.names) if n not in self.inputs)
         if joint is None:
-            self.written = tuple(rules[n] for n in self.inputs)
-            self.reads = tuple(self.read_by(rule, 1) for rule in self.written)
-            self.rules = tuple(with_one_argument(rule, r) for rule, r in zip(self.written, self.reads, strict=True))
+            written = tuple(rules[n] for n in self.inputs)
+            self.reads = tuple(self.read_by(rule, 1) for rule in written)
+            self.rules = tuple(with_one_argument(rule, r) for rule, r in zip(written, self.reads, strict=True))
         else:
             self.reads, self.rules = (self.read_by(joint, 2),), ()
         self.plain = joint is None and not outputs and not self.variadic
@@ -170,10 +171,12 @@ class Operation:
             sent = self.through_composed(gradient, self.as_tensors(node, self.names, arguments, whole=True))
         return gradient, (pass_on,) * len(sent), sent
 
-    def rule_in_blocks(self, position: int, gradient: Array, saved: Any) -> Array:
-        """Return what the rule of an input makes of a large gradient, where the operation is elementwise."""
-        reads = self.reads[position]
-        return in_blocks(self.written[position], (gradient, *(saved if len(reads) > 1 else (saved,) if reads else ())))
+    @functools.cached_property
+    def large(self) -> Operation:
+        """The same operation for nodes of large arrays, where it is elementwise: its rules go a block at a time."""
+        twin = copy.copy(self)
+        twin.rules = tuple(map(in_blocks_too, self.rules, self.reads))
+        return twin
 
     def as_tensors(self, node: Any, reads: tuple[str, ...], saved: Any, whole: bool = False) -> Any:
         """Return what was saved for a rule with its arrays as Tensors of the graph, so that the rule is recorded."""
@@ -280,6 +283,21 @@ def with_one_argument(rule: Callable[..., Any], reads: tuple[str, ...]) -> Calla
     if rule.__code__.co_code == PASS.__code__.co_code:
         return None
     return lambda gradient, _: rule(gradient)
+
+
+def in_blocks_too(rule: Callable[..., Any] | None, reads: tuple[str, ...]) -> Callable[[Any, Any], Any] | None:
+    """Return an elementwise rule, of the gradient and one argument, that goes a block at a time given an array."""
+    if rule is None:
+        return None
+
+    def call(gradient: Any, saved: Any) -> Any:
+        if gradient.__class__ is not np.ndarray:
+            return rule(gradient, saved)
+        if len(reads) == 1:
+            return in_blocks(rule, (gradient, saved))
+        return in_blocks(lambda g, *arguments: rule(g, arguments), (gradient, *saved))
+
+    return call
 
 
 def pass_on(gradient: Any, sent: Any) -> Any:

@@ -38,7 +38,10 @@ def unary(op: Operation) -> Callable[..., Any]:
         a = x._data
         parent = x._node
         try:
-            out = in_blocks(forward, (a,)) if a.__class__ is ndarray and a.size >= large else forward(a)
+            if a.__class__ is ndarray and a.size >= large:
+                kind, out = op.large, in_blocks(forward, (a,))
+            else:
+                kind, out = op, forward(a)
             shape = out.shape
         except Exception as error:
             raise explain(error, op, (x,)) from error
@@ -63,7 +66,7 @@ def unary(op: Operation) -> Callable[..., Any]:
             node = ScalarNode()
             node.value = out
             node.constants = node.grad = None
-        node.op = op
+        node.op = kind
         node.parents = (parent,)
         node.saved = keep(a, out, None)
         node.seq = next(clock)
@@ -96,7 +99,10 @@ def binary(op: Operation) -> Callable[..., Any]:
             b = y if type(y) in IMMUTABLE else op.constant(y, p is not None)
             q = None
         try:
-            out = in_blocks(forward, (a, b)) if a.__class__ is ndarray and a.size >= large else forward(a, b)
+            if a.__class__ is ndarray and a.size >= large:
+                kind, out = op.large, in_blocks(forward, (a, b))
+            else:
+                kind, out = op, forward(a, b)
             shape = out.shape
         except Exception as error:
             raise explain(error, op, (x, y)) from error
@@ -131,7 +137,7 @@ def binary(op: Operation) -> Callable[..., Any]:
             node.value = out
             node.constants = constants
             node.grad = None
-        node.op = op
+        node.op = kind
         node.parents = (p, q)
         node.saved = saved
         node.seq = next(clock)
@@ -175,15 +181,18 @@ def general(op: Operation) -> Callable[..., Any]:
                 if not isinstance(x, Tensor) and x is not None:
                     values[position] = op.constant(x, needed > 0)
         try:
-            out = in_blocks(forward, values) if elementwise and np.size(values[0]) >= LARGE else forward(*values)
+            if elementwise and np.size(values[0]) >= LARGE:
+                kind, out = op.large, in_blocks(forward, values)
+            else:
+                kind, out = op, forward(*values)
         except Exception as error:
             raise explain(error, op, bound) from error
         mode = current()
         if op.special or (mode is not None and (mode.anomaly or mode.values)):
-            return finish(op, out, values, [bound[i] for i in op.positions], parents, needed, mode)
+            return finish(kind, out, values, [bound[i] for i in op.positions], parents, needed, mode)
         if not needed or (mode is not None and not mode.grad):
             return wrap(out, None)
-        node = make_node(op, out, tuple(parents), op.keep[needed](*values, out, None))
+        node = make_node(kind, out, tuple(parents), op.keep[needed](*values, out, None))
         if node.value is not None:
             node.constants = constants_of(parents, [values[i] for i in op.positions], [bound[i] for i in op.positions])
         return wrap(out, node)

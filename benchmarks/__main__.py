@@ -9,6 +9,8 @@ from pathlib import Path
 
 # Each of these libraries reads one of them, once, when it is loaded: so they are set before NumPy is imported.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+# They hold OpenBLAS, and it alone, to the kernels of some other processor.
+KERNELS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,9 +22,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=2, help="threads of every contestant (default: 2)")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="where the files go")
     parser.add_argument("--list", action="store_true", help="list the benchmarks, and what each is measured against")
+    parser.add_argument(
+        "--keep-kernels",
+        action="store_true",
+        help=f"leave {' and '.join(KERNELS)} as they are, if set (default: unset)",
+    )
     options = parser.parse_args(arguments)
     for name in THREADS:
         os.environ[name] = str(options.threads)
+    for name in KERNELS:
+        if name in os.environ and not options.keep_kernels:
+            print(f"{name}={os.environ.pop(name)} unset: every library picks kernels for this processor by itself")
     pin(options.threads)
 
     from benchmarks import report

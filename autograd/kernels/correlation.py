@@ -13,7 +13,7 @@ from autograd.kernels.windows import Windows
 
 Array = Any
 MANY: Final = 16  # channels of a result: with fewer, matrix products are quicker the other way round
-FEW: Final = 512  # pixels of results: to prepare for lines takes longer than so many
+FEW: Final = 512  # pixels of results: for fewer it takes longer to prepare lines than they save
 
 
 def by_lines(windows: Windows, channels: int, out: int, groups: int) -> bool:
@@ -45,7 +45,7 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: in
     count = len(weight)
     out = new_images(count >= MANY, (len(x), count, *windows.out), dtype)
     done = False
-    if by_lines(windows, x.shape[1], count, groups) and len(x) * math.prod(windows.out) >= FEW:
+    if len(x) * math.prod(windows.out) >= FEW and by_lines(windows, x.shape[1], count, groups):
         if x.ndim == 3:
             done = lines.correlate(x[:, :, None], weight[:, :, None], bias, with_row(windows), out[:, :, None])
         else:
@@ -85,7 +85,7 @@ def turned(windows: Windows) -> Windows:
 def weight_gradient(x: Array, g: Array, windows: Windows, groups: int, shape: tuple[int, ...]) -> Array:
     """Return the gradient of weights of `shape` (O, C/groups, *kernel) from that of the results."""
     dtype = np.result_type(x, g)
-    if by_lines(windows, x.shape[1], shape[0], groups):
+    if len(x) * math.prod(windows.out) >= FEW and by_lines(windows, x.shape[1], shape[0], groups):
         if x.ndim == 3:
             wide = (*shape[:2], 1, *shape[2:])
             found = lines.weight_gradient(x[:, :, None], g[:, :, None], with_row(windows), wide, dtype).reshape(shape)
