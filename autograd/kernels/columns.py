@@ -101,12 +101,13 @@ def gradients(
     if out is None:
         return to_weight, to_bias
     result = columns.rows(out)
-    slope, shift = columns.along(scale * to_weight / n), columns.along(to_bias / n)
-    factor = columns.along(scale if weight is None else scale * weight)
+    factor = scale if weight is None else scale * weight
+    slope = factor * scale * to_weight / n
+    by_factor, by_slope = columns.along(factor), columns.along(slope)
+    shift = columns.along(factor * to_bias / n - slope * mean)
     for piece, room in columns.pieces():
-        np.subtract(x[piece], middle, out=room)
-        room *= slope
-        found = np.subtract(sent[piece], room, out=result[piece])
-        found -= shift
-        found *= factor
+        np.multiply(x[piece], by_slope, out=room)
+        room += shift
+        found = np.multiply(sent[piece], by_factor, out=result[piece])
+        found -= room
     return to_weight, to_bias
