@@ -22,22 +22,29 @@ def in_blocks(function: Callable[..., Array], operands: Sequence[Any]) -> Array:
 
     Operands are arrays, one of them with the shape of the result, and options.
     """
-    shapes = [np.shape(x) for x in operands]
-    shape = max(shapes, key=math.prod)
-    large = [s == shape for s in shapes]
-    for s in shapes:  # what is not large must be the same for all rows
-        if s != shape and ((len(s) == len(shape) and s[0] != 1) or np.broadcast_shapes(s, shape) != shape):
+    arrays = [x for x in operands if isinstance(x, np.ndarray)]
+    shape = max((x.shape for x in arrays), key=math.prod)
+    if math.prod(shape) < LARGE:
+        return function(*operands)
+    for x in arrays:  # what is smaller must be the same for all rows
+        stretched = x.ndim == len(shape) and x.shape[0] != 1
+        if x.shape != shape and (stretched or not fits(x.shape, shape)):
             return function(*operands)
-    if all(x.flags.c_contiguous for x, is_large in zip(operands, large, strict=True) if is_large) and not any(
-        s for s, is_large in zip(shapes, large, strict=True) if not is_large
-    ):
-        flat = [x.reshape(-1) if is_large else x for x, is_large in zip(operands, large, strict=True)]
-        return by_rows(function, flat, large).reshape(shape)
-    return by_rows(function, operands, large)
+    large = [isinstance(x, np.ndarray) and x.shape == shape for x in operands]
+    if any(x.ndim and x.shape != shape for x in arrays) or not all(x.flags.c_contiguous for x in arrays):
+        return by_rows(function, operands, large, shape)
+    flat = [x.reshape(-1) if is_large else x for x, is_large in zip(operands, large, strict=True)]
+    return by_rows(function, flat, large, shape)
 
 
-def by_rows(function: Callable[..., Array], operands: Sequence[Any], large: Sequence[bool]) -> Array:
-    """Return `function(*operands)` from some rows at a time of those that are large."""
+def fits(small: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    return len(small) <= len(shape) and all(n in (1, m) for n, m in zip(reversed(small), reversed(shape), strict=False))
+
+
+def by_rows(
+    function: Callable[..., Array], operands: Sequence[Any], large: Sequence[bool], shape: tuple[int, ...]
+) -> Array:
+    """Return `function(*operands)`, of this shape, from some rows at a time of those that are large."""
     first = next(x for x, is_large in zip(operands, large, strict=True) if is_large)
     rows = len(first)
     step = max(1, BLOCK * rows // first.size)
@@ -46,8 +53,9 @@ def by_rows(function: Callable[..., Array], operands: Sequence[Any], large: Sequ
         return function(*(x[a : a + step] if is_large else x for x, is_large in zip(operands, large, strict=True)))
 
     beginning = block(0)
-    out = np.empty_like(first, beginning.dtype)
-    out[:step] = beginning
+    out = np.empty_like(first, beginning.dtype) if first.shape == shape else np.empty(shape, beginning.dtype)
+    found = out.reshape(first.shape) if first.shape != shape else out
+    found[:step] = beginning
     for a in range(step, rows, step):
-        out[a : a + step] = block(a)
+        found[a : a + step] = block(a)
     return out

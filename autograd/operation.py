@@ -45,7 +45,11 @@ class Operation:
         self.aux = aux
         self.outputs = outputs
         self.views = views
-        self.elementwise = elementwise or (isinstance(forward, np.ufunc) and forward.signature is None)
+        self.elementwise = elementwise
+        if elementwise and (aux or outputs or joint):
+            raise TypeError(
+                f"{name}: an elementwise operation has one result, rules of its own for each input, and no aux"
+            )
         self.names, self.defaults, self.variadic = (
             # Those of NumPy and of `operator` do not name theirs as the rules do.
             (tuple(rules), {}, False) if isinstance(forward, (np.ufunc, BuiltinFunctionType)) else parameters(forward)
@@ -353,7 +357,7 @@ def operation(
     outputs : for a forward that returns a tuple: whether each member is differentiable. Rules get a list of gradients.
     views : the result may share memory with the first input.
     elementwise : each number of the result, and of a gradient, comes from the numbers in its place alone: large arrays
-        go through forward and rules a block at a time. Ufuncs of NumPy are known to be so.
+        go through forward and rules a block at a time.
 
     Examples
     --------
@@ -399,6 +403,11 @@ def operation(
     if not rules and joint is None:
         raise TypeError("operation: give a rule for each differentiable input, or one joint rule")
     return make if forward is None else make(forward)
+
+
+def pointwise(forward: Callable[..., Any], /, **how: Any) -> Any:
+    """Make an operation of a function that is elementwise, as its rules are: a line of the tables."""
+    return operation(forward, elementwise=True, **how)
 
 
 OUTPUT: Final = operation(

@@ -216,3 +216,10 @@ class TestDtypes:
         assert weight.grad.dtype == np.float64
         out = ops.prelu(x, 0.25)
         assert out.dtype == np.float32
+
+
+def test_relu_of_numbers_lists_and_booleans():
+    assert ops.relu(-1.5) == 0
+    assert ops.relu(3) == 3
+    assert ops.relu([1.0, -2.0]).tolist() == [1, 0]
+    assert ops.relu(np.ones(600, bool)).dtype == ops.relu(np.ones(6, bool)).dtype

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autograd import Tensor, ops
+from autograd import Tensor, operation, ops
 from autograd.blocks import LARGE, in_blocks
 from autograd.functional import gradients
 
@@ -82,3 +82,39 @@ def test_warnings_and_errors_come_as_from_one_piece():
         ops.log(x)
     with np.errstate(all="raise"), pytest.raises(FloatingPointError, match="invalid value"):
         ops.log(x)
+
+
+class TestOperationsOfUsers:
+    def test_a_rule_that_adds_up_sees_the_whole(self):
+        scale = operation(np.multiply, name="scale", x=lambda g, y: g * y, y=lambda g, x: (g * x).sum())
+        x, y = Tensor(np.ones(LARGE), requires_grad=True), Tensor(np.array(1.0), requires_grad=True)
+        scale(x, y).sum().backward()
+        assert y.grad.item() == LARGE
+
+    def test_options_may_be_tuples(self):
+        @operation(x=lambda g, x, factors: g * factors[0], elementwise=True)
+        def first(x, factors):
+            return x * factors[0]
+
+        x = Tensor(np.ones((2, LARGE // 2)), requires_grad=True)
+        first(x, (2.0, 3.0, 4.0)).sum().backward()
+        assert (x.grad.numpy() == 2).all()
+
+    def test_several_results_are_not_elementwise(self):
+        fraction = operation(np.modf, outputs=(True, False), x=lambda g: g[0])
+        x = Tensor(np.full(LARGE, 1.5), requires_grad=True)
+        fraction(x)[0].sum().backward()
+        assert (x.grad.numpy() == 1).all()
+        with pytest.raises(TypeError, match="one result"):
+            operation(lambda x: (x, 1), name="f", x=lambda g: g, aux=True, elementwise=True)
+
+
+def test_an_empty_result_of_a_large_operand():
+    x, y = Tensor(np.ones((LARGE, 1)), requires_grad=True), Tensor(np.ones((1, 0)), requires_grad=True)
+    (x * y / y).sum().backward()
+    assert not x.grad.numpy().any()
+    assert y.grad.shape == (1, 0)
+
+
+def test_results_are_no_views():
+    assert ops.tanh(Tensor(np.ones((512, LARGE // 256)))).data.base is None

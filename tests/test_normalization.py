@@ -163,3 +163,22 @@ REFUSED = [
 def test_what_does_not_fit_is_refused_with_expected_and_got(call, kind, message):
     with pytest.raises(kind, match=message):
         call()
+
+
+def test_integers_have_no_gradient_but_their_weight_does():
+    x, weight = np.arange(24).reshape(6, 4), Tensor(np.ones(4), requires_grad=True)
+    out = ops.normalize(x, weight, None, axes=0).out
+    g = normal(6, 4)
+    out.backward(g)
+    np.testing.assert_allclose(weight.grad.numpy(), (g * out.detach().numpy()).sum(axis=0))
+
+
+def test_a_large_mean_costs_no_more_digits_than_it_must():
+    x = (normal(16, 16, 16, 16, seed=1) + 1e3).astype(np.float32)
+    x = np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1)
+    found = []
+    for dtype in (np.float32, np.float64):
+        given = Tensor(x.astype(dtype), requires_grad=True)
+        ops.normalize(given, axes=(0, 2, 3)).out.backward(normal(*x.shape, seed=2).astype(dtype))
+        found.append(given.grad.numpy())
+    np.testing.assert_allclose(found[0], found[1], atol=1e-4 * abs(found[1]).max())

@@ -18,6 +18,8 @@ from autograd.ops import convolutional
 from tests.cases import distinct, normal
 from tests.cases.windows import AVG_POOLS, CONVOLUTIONS, MAX_POOLS, TRANSPOSED
 
+WHOLE = (2, 32, 32, 32), (32, 32, 3, 3)
+
 
 def each(value, axes):
     return value if isinstance(value, tuple) else (value,) * axes
@@ -261,6 +263,25 @@ def test_large_batches_in_pieces_equal_single_images(dtype, stride):
     for i, combine in enumerate((np.concatenate, np.concatenate, sum, sum)):
         assert whole[i].dtype == dtype
         np.testing.assert_allclose(whole[i], combine([s[i] for s in single]), rtol=tolerance, atol=10 * tolerance)
+
+
+@pytest.mark.parametrize("dtype", [int, bool, np.uint8])
+def test_whole_numbers_are_convolved_as_such(dtype):
+    x, weight = (np.random.default_rng(i).integers(0, 2, shape).astype(dtype) for i, shape in enumerate(WHOLE))
+    found = ops.convolution(x, weight, padding=1)
+    assert found.dtype == dtype
+    expected = ops.convolution(x.astype(float), weight.astype(float), padding=1)
+    np.testing.assert_array_equal(found, expected.astype(dtype))
+
+
+@pytest.mark.parametrize("out", [3, 32])
+def test_no_channels(out):
+    assert not ops.convolution(np.ones((2, 0, 30, 30)), np.ones((out, 0, 3, 3))).any()
+
+
+def test_a_window_that_sees_padding_alone_has_no_largest_number():
+    found = ops.max_pool(np.full((1, 1, 1), -5.0), 2, 2, 1, 2, True)
+    np.testing.assert_array_equal(found, [[[-np.inf]]])
 
 
 def test_layouts_of_memory_do_not_matter():

@@ -102,11 +102,11 @@ def gradients(
         return to_weight, to_bias
     result = columns.rows(out)
     factor = scale if weight is None else scale * weight
-    slope = factor * scale * to_weight / n
-    by_factor, by_slope = columns.along(factor), columns.along(slope)
-    shift = columns.along(factor * to_bias / n - slope * mean)
+    by_factor, slope = columns.along(factor), columns.along(factor * scale * to_weight / n)
+    shift = columns.along(factor * to_bias / n)
     for piece, room in columns.pieces():
-        np.multiply(x[piece], by_slope, out=room)
+        np.subtract(x[piece], middle, out=room)
+        room *= slope
         room += shift
         found = np.multiply(sent[piece], by_factor, out=result[piece])
         found -= room

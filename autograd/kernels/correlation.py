@@ -45,7 +45,7 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: in
     count = len(weight)
     out = new_images(count >= MANY, (len(x), count, *windows.out), dtype)
     done = False
-    if len(x) * math.prod(windows.out) >= FEW and by_lines(windows, x.shape[1], count, groups):
+    if dtype.kind == "f" and len(x) * math.prod(windows.out) >= FEW and by_lines(windows, x.shape[1], count, groups):
         if x.ndim == 3:
             done = lines.correlate(x[:, :, None], weight[:, :, None], bias, with_row(windows), out[:, :, None])
         else:
@@ -85,7 +85,7 @@ def turned(windows: Windows) -> Windows:
 def weight_gradient(x: Array, g: Array, windows: Windows, groups: int, shape: tuple[int, ...]) -> Array:
     """Return the gradient of weights of `shape` (O, C/groups, *kernel) from that of the results."""
     dtype = np.result_type(x, g)
-    if len(x) * math.prod(windows.out) >= FEW and by_lines(windows, x.shape[1], shape[0], groups):
+    if dtype.kind == "f" and len(x) * math.prod(windows.out) >= FEW and by_lines(windows, x.shape[1], shape[0], groups):
         if x.ndim == 3:
             wide = (*shape[:2], 1, *shape[2:])
             found = lines.weight_gradient(x[:, :, None], g[:, :, None], with_row(windows), wide, dtype).reshape(shape)

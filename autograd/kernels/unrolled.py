@@ -46,7 +46,7 @@ class Unrolled:
         """Return a weight (O, C/groups, *kernel) as matrices (groups, numbers of a window, O/groups)."""
         split = weight.reshape(self.groups, len(weight) // self.groups, *weight.shape[1:])
         ordered = np.moveaxis(split, 2, -1) if self.last else split
-        return ordered.reshape(self.groups, -1, self.numbers).swapaxes(1, 2)
+        return ordered.reshape(self.groups, len(weight) // self.groups, self.numbers).swapaxes(1, 2)
 
     def kernels(self, matrices: Array, shape: Sizes) -> Array:
         """Undo `matrices`."""
@@ -95,12 +95,12 @@ class Unrolled:
 
     def results(self, images: Array) -> Array:
         """Return results (n, O, *out) as matrices (groups, windows, O/groups)."""
-        out = images.shape[1]
+        out, count = images.shape[1], images.shape[0] * math.prod(images.shape[2:])
         if channels_last(images):
             rows = np.ascontiguousarray(np.moveaxis(images, 1, -1), self.dtype)
-            return rows.reshape(-1, self.groups, out // self.groups).swapaxes(0, 1)
+            return rows.reshape(count, self.groups, out // self.groups).swapaxes(0, 1)
         columns = np.ascontiguousarray(images.swapaxes(0, 1), self.dtype)
-        return columns.reshape(self.groups, out // self.groups, -1).swapaxes(1, 2)
+        return columns.reshape(self.groups, out // self.groups, count).swapaxes(1, 2)
 
 
 def by_window(images: Array, groups: int) -> Array:

@@ -6,15 +6,17 @@ Images are (N, C, *spatial) with one to three spatial axes.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 Sizes = tuple[int, ...]
 
 Array = Any
+MANY_TAPS: Final = 64  # places in a kernel from which where they lie is not remembered
 
 
 class Windows(NamedTuple):
@@ -40,15 +42,9 @@ class Windows(NamedTuple):
         """From the first to the last element of a window, counting both."""
         return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
 
-    @functools.lru_cache(maxsize=256)  # noqa: B019 -- it is a tuple of numbers, which holds nothing alive
-    def taps(self) -> tuple[tuple[Sizes, tuple[Any, ...]], ...]:
+    def taps(self) -> Iterable[tuple[Sizes, tuple[Any, ...]]]:
         """Return each place in the kernel, and the index of what lies under it in a padded batch, for all windows."""
-        found = []
-        for place in product(*map(range, self.kernel)):
-            starts = [i * d for i, d in zip(place, self.dilation, strict=True)]
-            spans = zip(starts, self.stride, self.out, strict=True)
-            found.append((place, (..., *(slice(a, a + s * (n - 1) + 1 if n else a, s) for a, s, n in spans))))
-        return tuple(found)
+        return remembered_taps(self) if math.prod(self.kernel) <= MANY_TAPS else taps_of(self)
 
     def inside(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Return the index of the images in a padded batch, and that of the part of them which lies there."""
@@ -58,6 +54,18 @@ class Windows(NamedTuple):
             place.append(slice(max(before, 0), before + size + min(after, 0)))
             part.append(slice(max(-before, 0), size + min(after, 0)))
         return tuple(place), tuple(part)
+
+
+def taps_of(windows: Windows) -> Iterator[tuple[Sizes, tuple[Any, ...]]]:
+    for place in product(*map(range, windows.kernel)):
+        starts = [i * d for i, d in zip(place, windows.dilation, strict=True)]
+        spans = zip(starts, windows.stride, windows.out, strict=True)
+        yield place, (..., *(slice(a, a + s * (n - 1) + 1 if n else a, s) for a, s, n in spans))
+
+
+@functools.lru_cache(maxsize=256)
+def remembered_taps(windows: Windows) -> tuple[tuple[Sizes, tuple[Any, ...]], ...]:
+    return tuple(taps_of(windows))
 
 
 def per_axis(value: Any, axes: int, name: str, least: int) -> Sizes:

@@ -58,7 +58,7 @@ def relu(x: Array) -> Array:
     """Return `max(x, 0)`. The gradient is that of the result where x > 0, and 0 at 0 as below it."""
     if x.__class__ is np.float64:  # a tenth of the time of NumPy's function
         return ZERO if x <= 0 else x
-    if FEW <= x.size <= LARGE:
+    if isinstance(x, np.ndarray) and x.dtype.kind == "f" and FEW <= x.size <= LARGE:
         # NumPy compares two arrays in a quarter of the time that it takes for an array and a number.
         try:
             return np.maximum(x, np.ndarray(x.shape, x.dtype, ZEROS, 0, x.strides))

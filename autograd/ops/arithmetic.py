@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from autograd.operation import Array, operation
+from autograd.operation import Array, operation, pointwise
 from autograd.recording import PYTHON_NUMBERS
 from autograd.tensor import Tensor, plain
 
@@ -105,14 +105,12 @@ def where(condition: Array, x: Array, y: Array) -> tuple[Array, Array]:
 
 
 # Python's operators, not NumPy's functions: on two NumPy scalars they take a tenth of the time.
-add = operation(operator.add, name="add", elementwise=True, x=lambda g: g, y=lambda g: g)
-subtract = operation(operator.sub, name="subtract", elementwise=True, x=lambda g: g, y=lambda g: -g)
-multiply = operation(operator.mul, name="multiply", elementwise=True, x=lambda g, y: g * y, y=lambda g, x: g * x)
-divide = operation(
-    operator.truediv, name="divide", elementwise=True, x=lambda g, y: g / y, y=lambda g, y, out: -g * out / y
-)
-negative = operation(operator.neg, name="negative", elementwise=True, x=lambda g: -g)
-positive = operation(np.positive, x=lambda g: g)
+add = pointwise(operator.add, name="add", x=lambda g: g, y=lambda g: g)
+subtract = pointwise(operator.sub, name="subtract", x=lambda g: g, y=lambda g: -g)
+multiply = pointwise(operator.mul, name="multiply", x=lambda g, y: g * y, y=lambda g, x: g * x)
+divide = operation(operator.truediv, name="divide", x=lambda g, y: g / y, y=lambda g, y, out: -g * out / y)
+negative = pointwise(operator.neg, name="negative", x=lambda g: -g)
+positive = pointwise(np.positive, x=lambda g: g)
 
 
 def power_base(g: Array, x: Array, y: Array) -> Array:
@@ -161,34 +159,32 @@ def power(x: Array, y: Array) -> Array:
     return x**y
 
 
-float_power = operation(np.float_power, x=power_base, y=power_exponent)
+float_power = pointwise(np.float_power, x=power_base, y=power_exponent)
 float_power.__doc__ = """NumPy's `float_power`: `power` in float64 at least, with its gradients."""
 
-remainder = operation(
-    operator.mod, name="remainder", elementwise=True, x=lambda g: g, y=lambda g, x, y: -g * (plain(x) // plain(y))
-)
+remainder = operation(operator.mod, name="remainder", x=lambda g: g, y=lambda g, x, y: -g * (plain(x) // plain(y)))
 remainder.__doc__ = """The remainder `x - y * floor(x / y)`, as `%` has it.
 
 The gradient of `y` is `-floor(x / y)`, also where `x` is a multiple of `y` and the result jumps.
 """
 
-fmod = operation(np.fmod, x=lambda g: g, y=lambda g, x, y, out: -g * np.rint((plain(x) - plain(out)) / plain(y)))
+fmod = pointwise(np.fmod, x=lambda g: g, y=lambda g, x, y, out: -g * np.rint((plain(x) - plain(out)) / plain(y)))
 fmod.__doc__ = """The remainder `x - y * trunc(x / y)`, with the sign of `x`.
 
 The gradient of `y` is `-trunc(x / y)`.
 """
 
-maximum = operation(np.maximum, x=lambda g, x, y: share(g, x, y, x < y), y=lambda g, x, y: share(g, x, y, y < x))
+maximum = pointwise(np.maximum, x=lambda g, x, y: share(g, x, y, x < y), y=lambda g, x, y: share(g, x, y, y < x))
 maximum.__doc__ = """The larger of two numbers; NaN where either is.
 
 The gradient goes to the larger; a tie is shared equally. Where the result is NaN both get all of it, as in PyTorch.
 """
 
-minimum = operation(np.minimum, x=lambda g, x, y: share(g, x, y, x > y), y=lambda g, x, y: share(g, x, y, y > x))
+minimum = pointwise(np.minimum, x=lambda g, x, y: share(g, x, y, x > y), y=lambda g, x, y: share(g, x, y, y > x))
 minimum.__doc__ = """The smaller of two numbers; NaN where either is. Gradients are as those of `maximum`."""
 
 # A comparison with NaN is False, and only NaN differs from itself.
-fmax = operation(
+fmax = pointwise(
     np.fmax,
     x=lambda g, x, y: share(g, x, y, ~((x >= y) | (y != y))),
     y=lambda g, x, y: share(g, x, y, ~((y >= x) | (x != x))),
@@ -199,14 +195,14 @@ The gradient goes to the larger and never to a NaN beside a number. A tie is sha
 is `maximum` in its gradients too (PyTorch's `fmax` gives a tie to `x`); of two NaN both get all of it.
 """
 
-fmin = operation(
+fmin = pointwise(
     np.fmin,
     x=lambda g, x, y: share(g, x, y, ~((x <= y) | (y != y))),
     y=lambda g, x, y: share(g, x, y, ~((y <= x) | (x != x))),
 )
 fmin.__doc__ = """The smaller of two numbers, and of a number and NaN the number. Gradients are as those of `fmax`."""
 
-hypot = operation(np.hypot, x=lambda g, x, out: x * over_nonzero(g, out), y=lambda g, y, out: y * over_nonzero(g, out))
+hypot = pointwise(np.hypot, x=lambda g, x, out: x * over_nonzero(g, out), y=lambda g, y, out: y * over_nonzero(g, out))
 hypot.__doc__ = """The hypotenuse `sqrt(x**2 + y**2)`, without overflow.
 
 At the origin, a kink, the gradients are 0, as those of `norm` (PyTorch's `hypot` has NaN there).
@@ -223,7 +219,7 @@ def arctan2_y(g: Array, x: Array, y: Array) -> Array:
     return over_nonzero(-g * over_nonzero(x, radius), radius)
 
 
-arctan2 = operation(np.arctan2, x=arctan2_x, y=arctan2_y)
+arctan2 = pointwise(np.arctan2, x=arctan2_x, y=arctan2_y)
 arctan2.__doc__ = """The angle of the point with ordinate `x` and abscissa `y`, in NumPy's order of the two.
 
 At the origin, where there is no angle, the gradients are 0, as in PyTorch.
@@ -247,14 +243,14 @@ def logaddexp_y(g: Array, y: Array, out: Array) -> Array:
     return g * part_of_sum(y, out, np.exp)
 
 
-logaddexp = operation(np.logaddexp, x=logaddexp_x, y=logaddexp_y)
+logaddexp = pointwise(np.logaddexp, x=logaddexp_x, y=logaddexp_y)
 logaddexp.__doc__ = """The logarithm of `exp(x) + exp(y)`, without overflow.
 
 The gradient is shared as the two exponentials are. Two of -Inf (two impossible events) share it equally, where PyTorch
 has NaN, so that one impossible case does not spoil a sum; an input of +Inf gets all of it.
 """
 
-logaddexp2 = operation(
+logaddexp2 = pointwise(
     np.logaddexp2,
     x=lambda g, x, out: g * part_of_sum(x, out, np.exp2),
     y=lambda g, y, out: g * part_of_sum(y, out, np.exp2),
@@ -263,7 +259,7 @@ logaddexp2.__doc__ = (
     """The base-2 logarithm of `2**x + 2**y`, without overflow, with gradients as `logaddexp` has them."""
 )
 
-copysign = operation(
+copysign = pointwise(
     np.copysign,
     x=lambda g, x, out: g * (np.sign(plain(x)) * np.sign(plain(out))),
     y=lambda g: keep(g, False),

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from autograd.operation import Array, operation
+from autograd.operation import Array, operation, pointwise
 from autograd.ops.arithmetic import keep, over_nonzero
 from autograd.tensor import plain
 
@@ -58,44 +58,44 @@ DEGREE: Final = math.pi / 180
 
 # Powers and roots
 
-square = operation(np.square, x=lambda g, x: g * (x + x))
-sqrt = operation(np.sqrt, x=lambda g, out: g / (out + out))
+square = pointwise(np.square, x=lambda g, x: g * (x + x))
+sqrt = pointwise(np.sqrt, x=lambda g, out: g / (out + out))
 sqrt.__doc__ = """NumPy's `sqrt`, differentiable. The gradient at 0 is Inf, as in PyTorch."""
-cbrt = operation(np.cbrt, x=lambda g, out: g / (3 * out * out))
+cbrt = pointwise(np.cbrt, x=lambda g, out: g / (3 * out * out))
 cbrt.__doc__ = """NumPy's `cbrt`, differentiable, also for negative numbers. The gradient at 0 is Inf."""
-reciprocal = operation(np.reciprocal, x=lambda g, out: -g * out * out)
+reciprocal = pointwise(np.reciprocal, x=lambda g, out: -g * out * out)
 
 # Exponentials and logarithms
 
-exp = operation(np.exp, x=lambda g, out: g * out)
-exp2 = operation(np.exp2, x=lambda g, out: g * out * LN2)
-expm1 = operation(np.expm1, x=lambda g, out: g * (out + 1))
-log = operation(np.log, x=lambda g, x: g / x)
-log2 = operation(np.log2, x=lambda g, x: g / (x * LN2))
-log10 = operation(np.log10, x=lambda g, x: g / (x * LN10))
-log1p = operation(np.log1p, x=lambda g, x: g / (x + 1))
+exp = pointwise(np.exp, x=lambda g, out: g * out)
+exp2 = pointwise(np.exp2, x=lambda g, out: g * out * LN2)
+expm1 = pointwise(np.expm1, x=lambda g, out: g * (out + 1))
+log = pointwise(np.log, x=lambda g, x: g / x)
+log2 = pointwise(np.log2, x=lambda g, x: g / (x * LN2))
+log10 = pointwise(np.log10, x=lambda g, x: g / (x * LN10))
+log1p = pointwise(np.log1p, x=lambda g, x: g / (x + 1))
 
 # Trigonometry. Products such as (1 - x) * (1 + x) keep digits near 1 that 1 - x * x loses.
 
-sin: Any = operation(np.sin, x=lambda g, x: g * cos(x))
-cos: Any = operation(np.cos, x=lambda g, x: -g * sin(x))
-tan = operation(np.tan, x=lambda g, out: g * (1 + out * out))
-arcsin = operation(np.arcsin, x=lambda g, x: g / sqrt((1 - x) * (1 + x)))
-arccos = operation(np.arccos, x=lambda g, x: -g / sqrt((1 - x) * (1 + x)))
-arctan = operation(np.arctan, x=lambda g, x: g / (1 + x * x))
-deg2rad = operation(np.deg2rad, x=lambda g: g * DEGREE)
-radians = operation(np.radians, x=lambda g: g * DEGREE)
-rad2deg = operation(np.rad2deg, x=lambda g: g * (1 / DEGREE))
-degrees = operation(np.degrees, x=lambda g: g * (1 / DEGREE))
+sin: Any = pointwise(np.sin, x=lambda g, x: g * cos(x))
+cos: Any = pointwise(np.cos, x=lambda g, x: -g * sin(x))
+tan = pointwise(np.tan, x=lambda g, out: g * (1 + out * out))
+arcsin = pointwise(np.arcsin, x=lambda g, x: g / sqrt((1 - x) * (1 + x)))
+arccos = pointwise(np.arccos, x=lambda g, x: -g / sqrt((1 - x) * (1 + x)))
+arctan = pointwise(np.arctan, x=lambda g, x: g / (1 + x * x))
+deg2rad = pointwise(np.deg2rad, x=lambda g: g * DEGREE)
+radians = pointwise(np.radians, x=lambda g: g * DEGREE)
+rad2deg = pointwise(np.rad2deg, x=lambda g: g * (1 / DEGREE))
+degrees = pointwise(np.degrees, x=lambda g: g * (1 / DEGREE))
 
 # Hyperbolic functions
 
-sinh: Any = operation(np.sinh, x=lambda g, x: g * cosh(x))
-cosh: Any = operation(np.cosh, x=lambda g, x: g * sinh(x))
-tanh = operation(np.tanh, x=lambda g, out: g * (1 - out * out))
-arcsinh = operation(np.arcsinh, x=lambda g, x: g / sqrt(x * x + 1))
-arccosh = operation(np.arccosh, x=lambda g, x: g / (sqrt(x - 1) * sqrt(x + 1)))
-arctanh = operation(np.arctanh, x=lambda g, x: g / ((1 - x) * (1 + x)))
+sinh: Any = pointwise(np.sinh, x=lambda g, x: g * cosh(x))
+cosh: Any = pointwise(np.cosh, x=lambda g, x: g * sinh(x))
+tanh = pointwise(np.tanh, x=lambda g, out: g * (1 - out * out))
+arcsinh = pointwise(np.arcsinh, x=lambda g, x: g / sqrt(x * x + 1))
+arccosh = pointwise(np.arccosh, x=lambda g, x: g / (sqrt(x - 1) * sqrt(x + 1)))
+arctanh = pointwise(np.arctanh, x=lambda g, x: g / ((1 - x) * (1 + x)))
 
 
 # Magnitudes and complex numbers. Inside rules the gradient of z = a + ib is dL/da - i dL/db (see `graph`).
@@ -113,14 +113,14 @@ def angle_rule(g: Array, x: Array, deg: bool) -> Array:
     return over_nonzero(g * (-1j / DEGREE if deg else -1j), x)
 
 
-absolute = operation(operator.abs, name="absolute", elementwise=True, x=absolute_rule)
+absolute = pointwise(operator.abs, name="absolute", x=absolute_rule)
 absolute.__doc__ = """NumPy's `absolute` (`abs`), differentiable; of complex numbers the modulus.
 
 The gradient at 0, a kink, is 0, as in PyTorch.
 """
-fabs = operation(np.fabs, x=lambda g, x: g * np.sign(plain(x)))
+fabs = pointwise(np.fabs, x=lambda g, x: g * np.sign(plain(x)))
 fabs.__doc__ = """NumPy's `fabs`: `absolute` for real numbers. The gradient at 0 is 0."""
-conjugate = operation(np.conjugate, x=lambda g: g.conj())
+conjugate = pointwise(np.conjugate, x=lambda g: g.conj())
 
 
 @operation(x=lambda g: g, views=True)
@@ -183,7 +183,7 @@ def _sinc_derivative(x: Array, order: int) -> Array:
     return (value * math.pi**order)[()]
 
 
-sinc = operation(np.sinc, x=lambda g, x: g * _sinc_derivative(x, 1))
+sinc = pointwise(np.sinc, x=lambda g, x: g * _sinc_derivative(x, 1))
 sinc.__doc__ = """NumPy's `sinc`, sin(πx)/(πx), differentiable; its derivatives of every order are right at 0 too."""
 
 

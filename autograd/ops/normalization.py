@@ -125,6 +125,7 @@ def normalize_rule(
     gradient, (mean, scale, axes, by_columns) = g[0], aux
     if isinstance(gradient, Tensor):
         return recorded_rule(gradient, needs, x, weight, axes, eps)
+    x = x.astype(gradient.dtype, copy=False)  # which integers were normalised in
     if by_columns:
         return columns_rule(gradient, needs, x, weight, mean, scale, axes)
     parts = Parts(x, axes)

@@ -53,11 +53,11 @@ def take_largest(padded: Array, windows: Windows, top: Array, winner: Array) -> 
         np.maximum(winner, better * winner.dtype.type(tap), out=winner)  # a later place is a larger number
 
 
-def take_carefully(padded: Array, windows: Windows, top: Array, winner: Array) -> None:
+def take_carefully(padded: Array, windows: Windows, lowest: Any, top: Array, winner: Array) -> None:
     """Do the same where a NaN is, which wins, or where all of a window is as low as padding, which never wins."""
     real = filled(np.ones((1, 1, *windows.size), bool), windows, False)
     begun = np.zeros((1, 1, *windows.out), bool)
-    top[...] = 0
+    top[...] = lowest
     for tap, (_, under) in enumerate(windows.taps()):
         seen, here = padded[under], real[under]
         better = here & ((seen > top) | (seen != seen) | ~begun)
@@ -135,7 +135,7 @@ def max_pool(
         padded, top, winner = filled(x[piece], windows, lowest), best[piece], winners[piece]
         take_largest(padded, windows, top, winner)
         if np.isnan(top).any() or (has_padding and (top == lowest).any()):
-            take_carefully(padded, windows, top, winner)
+            take_carefully(padded, windows, lowest, top, winner)
     return best, winners
 
 

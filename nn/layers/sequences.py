@@ -51,7 +51,7 @@ def weight_of(sent: Array, states: Array, first: Array, reverse: bool) -> Array:
 
 def by_gate(array: Array, gates: int) -> Array:
     """Return (..., N, gates * H) as (..., gates, N, H), which shares memory."""
-    return array.reshape(*array.shape[:-1], gates, -1).swapaxes(-2, -3)
+    return array.reshape(*array.shape[:-1], gates, array.shape[-1] // gates).swapaxes(-2, -3)
 
 
 def split_weight(weight: Array, gates: int) -> Array:
@@ -241,7 +241,7 @@ def gru_rule(
 def gru_sequence(gates: Array, weight: Array, bias: Array, h: Array, reverse: bool = False) -> tuple[Array, Array]:
     """Return the states (T, N, H) of a GRU; `bias` (3 * H,) is that of the recurrent product, or None."""
     steps, (n, size) = len(gates), h.shape
-    dtype = np.result_type(gates, weight, h)
+    dtype = np.result_type(gates, weight, h) if bias is None else np.result_type(gates, weight, bias, h)
     out, kept = np.empty((steps, n, size), dtype), np.empty((steps, 4, n, size), dtype)
     added, weights = by_gate(gates, 3), split_weight(weight, 3)
     for t in order(steps, reverse):
