@@ -139,6 +139,18 @@ def max_pool(
     return best, winners
 
 
+def tiles(windows: Windows) -> bool:
+    """Whether windows cover the images without padding, each number once: that of all of an image does."""
+    whole = tuple(k * n for k, n in zip(windows.kernel, windows.out, strict=True))
+    return windows.stride == windows.kernel and windows.size == windows.padded == whole
+
+
+def split(images: Array, windows: Windows) -> Array:
+    """Return images that windows tile with two axes for each of theirs: (N, C, windows, kernel, ...). Shares memory."""
+    axes = [n for pair in zip(windows.out, windows.kernel, strict=True) for n in pair]
+    return images.reshape(*images.shape[:2], *axes)
+
+
 def avg_pool_rule(
     g: Array, x_shape: Sizes, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool
 ) -> Array:
@@ -149,7 +161,9 @@ def avg_pool_rule(
         sent = [scatter(share, under, shape) for _, under in windows.taps()]
         return sum(sent[1:], sent[0])[windows.inside()[0]]
     padded = new_images(channels_last(g), shape, g.dtype, np.zeros)
-
+    if tiles(windows):
+        split(padded, windows)[...] = np.expand_dims(share, tuple(range(3, 2 * len(windows.size) + 2, 2)))
+        return padded
     for piece in pieces(padded):
         for _, under in windows.taps():
             padded[piece][under] += share[piece]
@@ -195,7 +209,10 @@ def avg_pool(
     dtype = x.dtype if x.dtype.kind == "f" else np.dtype(float)
     means = new_images(channels_last(x), (*x.shape[:2], *windows.out), dtype, np.zeros)
     number = counts(windows, count_include_pad, padding).astype(dtype)
-
+    if tiles(windows):
+        split(x, windows).sum(axis=tuple(range(3, 2 * len(windows.size) + 2, 2)), dtype=dtype, out=means)
+        means /= number
+        return means
     for piece in pieces(x):
         padded, total = filled(x[piece], windows, 0), means[piece]
         for _, under in windows.taps():
