@@ -33,7 +33,7 @@ oracle: $(VENV)/.test $(VENV)/.oracle ## the same numbers as PyTorch, side by si
 slow: $(VENV)/.test ## the slow tests
 	$(TEST) --ignore=tests/oracle -m slow $(ARGS)
 
-bench: $(VENV)/.bench $(VENV)/hips/.made ## time and memory beside PyTorch, JAX, micrograd, MyGrad, HIPS autograd
+bench: $(VENV)/.bench $(VENV)/hips/.made ## time and memory beside NumPy by hand, PyTorch, JAX and others
 	@$(RUN) benchmarks $(ARGS)
 
 notebooks: $(VENV)/.notebooks ## run every notebook, keeping what it prints

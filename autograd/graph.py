@@ -209,7 +209,7 @@ def backward(
             saved = node.saved
             if saved is None:
                 raise RuntimeError(
-                    f"backward through {op.name} {node.shape} a second time: the first pass released what its gradient "
+                    f"backward through {op.name} a second time: the first pass released what its gradient "
                     "reads. Pass retain_graph=True to the first, or run the forward pass again"
                 )
             if node.value is not None:

@@ -1,4 +1,4 @@
-"""Optimisers, schedules and the training loop for what `autograd` computes gradients of."""
+"""Optimisers and their schedules, clipping, averaging and early stopping, on the gradients that `autograd` computes."""
 
 try:
     from autograd import siblings

@@ -334,9 +334,9 @@ def descent(group: Group, x: Array, g: Array, out: Array) -> Array:
 
 
 def not_negative(group: Group, *names: str) -> None:
-    """Raise ValueError if an option is negative or NaN."""
+    """Raise ValueError if an option is negative, NaN, or no number."""
     for name in names:
-        if not group[name] >= 0:
+        if isinstance(group[name], str) or not group[name] >= 0:
             raise ValueError(f"Invalid {TITLES.get(name, name + ' value')}: {group[name]}")
 
 

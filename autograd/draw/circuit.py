@@ -258,7 +258,8 @@ def terms_of(vertex: Vertex, numbers: Numbers) -> str:
 def details(vertex: Vertex) -> list[str]:
     """Return all that is known of a vertex, in full, for its tooltip."""
     lines = [f"{vertex.op or vertex.kind}{f' {vertex.name}' if vertex.name else ''}"]
-    lines.append(f"{shape_text(vertex.shape)} {vertex.dtype if vertex.dtype is not None else ''}".strip())
+    dtype = "" if vertex.dtype is None or isinstance(vertex.dtype, tuple) else vertex.dtype
+    lines.append(f"{shape_text(vertex.shape)} {dtype}".strip())
     if vertex.value is not None:
         lines.append(f"value {short(vertex.value)}")
     if vertex.grad is not None:

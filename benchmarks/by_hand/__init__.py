@@ -1,7 +1,7 @@
 """The works written by hand in NumPy, as one would for this one net: what an engine of NumPy is held against.
 
 Forward, backward and step are derived on paper. Arrays are made once and written into; what can be done in one pass, or
-while a block is in cache, is; products, passes over millions of numbers and convolutions have two threads as elsewhere.
+while a block is in cache, is. Matrix products have the threads of OpenBLAS, as elsewhere.
 """
 
 from __future__ import annotations

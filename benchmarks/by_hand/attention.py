@@ -15,7 +15,7 @@ class Attention:
     """Queries, keys and values by one product; weights by softmax; and a product that mixes the heads.
 
     The weights lie with keys in the rows and queries in the columns, so that the maximum of a softmax is that of rows:
-    it takes half the time. The part between the products with weights is done in threads, half of the sequences each.
+    it takes half the time.
     """
 
     def __init__(self, flat: Flat, name: str, sequences: int, length: int, heads: int) -> None:
@@ -36,7 +36,6 @@ class Attention:
         )
         self.scale = np.float32(size**-0.5)
         self.length_ones, self.ones = np.ones((1, length), np.float32), np.ones(rows, np.float32)
-        self.sequences = sequences
         self.x: Array = None
 
     def by_head(self, rows: Array, sequences: int, length: int, heads: int) -> tuple[Array, ...]:
@@ -48,39 +47,37 @@ class Attention:
         self.x = x
         np.matmul(x, self.in_weight.T, out=self.qkv)
         self.qkv += self.in_bias
-        self.attend(0, self.sequences)
+        self.attend()
         np.matmul(self.mixed, self.out_weight.T, out=self.out)
         self.out += self.out_bias
         return self.out
 
-    def attend(self, start: int, stop: int) -> None:
-        here = slice(start, stop)
-        weights = self.weights[here]
-        np.matmul(self.k[here], self.q[here].swapaxes(-1, -2), out=weights)
+    def attend(self) -> None:
+        weights = self.weights
+        np.matmul(self.k, self.q.swapaxes(-1, -2), out=weights)
         weights *= self.scale
         weights -= weights.max(axis=-2, keepdims=True)
         np.exp(weights, out=weights)
         weights *= 1 / (self.length_ones @ weights)
-        np.matmul(weights.swapaxes(-1, -2), self.v[here], out=self.seen[here])
+        np.matmul(weights.swapaxes(-1, -2), self.v, out=self.seen)
 
     def backward(self, g: Array) -> Array:
         np.matmul(g.T, self.mixed, out=self.to_out_weight)
         np.matmul(self.ones, g, out=self.to_out_bias)
         np.matmul(g, self.out_weight, out=self.to_mixed)
-        self.attend_back(0, self.sequences)
+        self.attend_back()
         np.matmul(self.to_qkv.T, self.x, out=self.to_in_weight)
         np.matmul(self.ones, self.to_qkv, out=self.to_in_bias)
         np.matmul(self.to_qkv, self.in_weight, out=self.to_x)
         return self.to_x
 
-    def attend_back(self, start: int, stop: int) -> None:
-        here = slice(start, stop)
-        weights, sent, term, to_seen = self.weights[here], self.to_weights[here], self.term[here], self.to_seen[here]
-        np.matmul(weights, to_seen, out=self.to_v[here])
-        np.matmul(self.v[here], to_seen.swapaxes(-1, -2), out=sent)
+    def attend_back(self) -> None:
+        weights, sent, term, to_seen = self.weights, self.to_weights, self.term, self.to_seen
+        np.matmul(weights, to_seen, out=self.to_v)
+        np.matmul(self.v, to_seen.swapaxes(-1, -2), out=sent)
         np.multiply(weights, sent, out=term)
         sent -= self.length_ones @ term
         sent *= weights
         sent *= self.scale
-        np.matmul(sent, self.q[here], out=self.to_k[here])
-        np.matmul(sent.swapaxes(-1, -2), self.k[here], out=self.to_q[here])
+        np.matmul(sent, self.q, out=self.to_k)
+        np.matmul(sent.swapaxes(-1, -2), self.k, out=self.to_q)

@@ -3,12 +3,11 @@
 A batch is held in blocks of images, and within a block the rows are outermost: (blocks, height, n, width, channels), or
 (blocks, channels, height, n, width) where channels are few. Seen from a kernel of 3 rows, its three taps in one column
 are then the same matrix some rows later: its input is unrolled 3 times, not 9, and a convolution is a sum of three
-matrix products. Blocks are shared out to threads.
+matrix products.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -22,8 +21,8 @@ Array = Any
 Sizes = tuple[int, ...]
 
 
-class Scratch(threading.local):
-    """Arrays to work in, one of each kind for each thread. They begin as zeros."""
+class Scratch:
+    """Arrays to work in, one of each kind. They begin as zeros."""
 
     def __init__(self) -> None:
         self.arrays: dict[Any, Array] = {}

@@ -27,8 +27,7 @@ from benchmarks.race import Work
 Array = Any
 State = Mapping[str, Array]
 RATE, MOMENTUM = 0.01, 0.9
-# Images in a block. A batch of training is two blocks or more, for two threads; beyond that, larger ones are quicker,
-# until their unrolled windows outgrow the caches.
+# Images in a block: larger ones are quicker, until their unrolled windows outgrow the caches.
 LENET_BLOCK, VGG_BLOCK, RESNET_BLOCK = 32, 8, 16
 
 

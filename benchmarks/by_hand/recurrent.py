@@ -49,13 +49,9 @@ class Recurrent:
         gates += bias * self.scale[:, 0]
 
     def for_steps(self, work: Any) -> None:
-        """Do the work of a few steps at a time, so that they stay in cache, in threads."""
-
-        def part(start: int, stop: int) -> None:
-            for a in range(start, stop, STEPS_AT_A_TIME):
-                work(slice(a, min(a + STEPS_AT_A_TIME, stop)))
-
-        part(0, self.steps)
+        """Do the work of a few steps at a time, so that they stay in cache."""
+        for a in range(0, self.steps, STEPS_AT_A_TIME):
+            work(slice(a, min(a + STEPS_AT_A_TIME, self.steps)))
 
 
 class LSTM(Recurrent):

@@ -86,7 +86,7 @@ class Convolution(Module):
         return ", ".join(options)
 
 
-class Forward(Convolution):
+class ConvNd(Convolution):
     """What `Conv1d` and `Conv2d` share."""
 
     def __init__(
@@ -128,7 +128,7 @@ class Forward(Convolution):
         return int(result.size) * math.prod(self.weight.shape[1:])
 
 
-class Conv1d(Forward):
+class Conv1d(ConvNd):
     """Slide kernels over sequences (N, C, L) or (C, L); see `Conv2d`.
 
     >>> import nn, numpy as np
@@ -139,7 +139,7 @@ class Conv1d(Forward):
     axes = 1
 
 
-class Conv2d(Forward):
+class Conv2d(ConvNd):
     """Slide kernels over images (N, C, H, W) or (C, H, W), a cross-correlation as everywhere in the field.
 
     Parameters
