@@ -16,16 +16,17 @@ MANY: Final = 16  # channels of a result: with fewer, matrix products are quicke
 FEW: Final = 512  # pixels of results: for fewer it takes longer to prepare lines than they save
 
 
-def by_lines(windows: Windows, channels: int, out: int, groups: int) -> bool:
-    """Whether a convolution is one that `lines` can do and does more quickly."""
+def by_lines(windows: Windows, x: Array, out: int, groups: int, dtype: np.dtype[Any]) -> bool:
+    """Whether the convolution of `x` to `out` channels is one that `lines` can do and does more quickly."""
     return (
         groups == 1
         and out >= MANY
-        and channels * windows.kernel[-1] >= 1.5 * MANY
+        and x.shape[1] * windows.kernel[-1] >= 1.5 * MANY
         and set(windows.stride) == {1}
         and windows.dilation[-1] == 1
-        and min(windows.kernel) > 0
         and max(windows.kernel) > 1
+        and len(x) * math.prod(windows.out) >= FEW
+        and dtype.kind == "f"
     )
 
 
@@ -45,7 +46,7 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: in
     count = len(weight)
     out = new_images(count >= MANY, (len(x), count, *windows.out), dtype)
     done = False
-    if dtype.kind == "f" and len(x) * math.prod(windows.out) >= FEW and by_lines(windows, x.shape[1], count, groups):
+    if by_lines(windows, x, count, groups, dtype):
         if x.ndim == 3:
             done = lines.correlate(x[:, :, None], weight[:, :, None], bias, with_row(windows), out[:, :, None])
         else:
@@ -60,13 +61,13 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: in
 def correlate_back(g: Array, weight: Array, windows: Windows, groups: int) -> Array:
     """Return the transpose of `correlate`: what the gradient of results sends to the images (N, C, *size)."""
     out, channels = len(weight), weight.shape[1] * groups
-    back, sent = turned(windows), by_planes(windows, channels, groups)
-    if set(windows.stride) == {1} and (by_lines(back, out, channels, groups) or not sent):
+    few = by_planes(windows, channels, groups)
+    if set(windows.stride) == {1} and not few:  # a convolution itself, with the kernel turned round
         split = weight.reshape(groups, out // groups, -1, *windows.kernel).swapaxes(1, 2)
         flipped = np.flip(split, tuple(range(3, split.ndim)))
-        return correlate(g, flipped.reshape(channels, out // groups, *windows.kernel), None, back, groups)
+        return correlate(g, flipped.reshape(channels, out // groups, *windows.kernel), None, turned(windows), groups)
     images = new_images(channels >= MANY, (len(g), channels, *windows.size), np.result_type(g, weight))
-    if sent:
+    if few:
         planes.correlate_back(g, weight, windows, images)
     else:
         unrolled.correlate_back(g, weight, windows, groups, images)
@@ -85,7 +86,7 @@ def turned(windows: Windows) -> Windows:
 def weight_gradient(x: Array, g: Array, windows: Windows, groups: int, shape: tuple[int, ...]) -> Array:
     """Return the gradient of weights of `shape` (O, C/groups, *kernel) from that of the results."""
     dtype = np.result_type(x, g)
-    if dtype.kind == "f" and len(x) * math.prod(windows.out) >= FEW and by_lines(windows, x.shape[1], shape[0], groups):
+    if by_lines(windows, x, shape[0], groups, dtype):
         if x.ndim == 3:
             wide = (*shape[:2], 1, *shape[2:])
             found = lines.weight_gradient(x[:, :, None], g[:, :, None], with_row(windows), wide, dtype).reshape(shape)

@@ -131,10 +131,7 @@ class Lines:
         self.width = windows.kernel[-1]
         self.way = way_of(windows)
         self.groups = -(-rows // self.way.together)  # of rows of results that are computed together
-        before, after = windows.before[-1], windows.after[-1]
-        self.cut = slice(max(-before, 0), windows.size[-1] + min(after, 0))
-        pixels = self.cut.stop - self.cut.start
-        self.pitch = max(pixels + max(before, after, 0), windows.out[-1])  # pixels from a line to the next
+        self.pitch = windows.pitch
         self.middle = windows.padded[1:-1]
         line = images * math.prod(self.middle) * self.pitch
         self.runs = -(-self.groups * line // self.width)
@@ -143,7 +140,7 @@ class Lines:
             self.shifts = [i * windows.dilation[1] * images * self.pitch for i in range(windows.kernel[1])]
         field = (self.groups * self.way.together + windows.reach[0] - 1, *self.middle, images, self.pitch, channels)
         self.room = 2 * self.width + self.shifts[-1]  # what the last windows, which mean nothing, read
-        self.field = Field(field, max(before, 0), self.room, dtype)
+        self.field = Field(field, max(windows.before[-1], 0), self.room, dtype)
 
     def load(self, x: Array, row: int) -> list[Array]:
         """Return what the filters are multiplied with, from images (N, C, *size) and the padded row to begin with."""
@@ -155,8 +152,9 @@ class Lines:
         field.pixels[last:] = 0
         field.pixels[..., len(x) :, :, :] = 0
         place, part = windows.inside()
-        inner = field.pixels[(slice(first, last), *place[2:-1], slice(len(x)), slice(self.cut.stop - self.cut.start))]
-        inner[...] = lines_first(x[(..., slice(first - top, last - top), *part[2:-1], self.cut)])
+        pixels = slice(part[-1].stop - part[-1].start)
+        seen = lines_first(x[(..., slice(first - top, last - top), *part[2:])])
+        field.pixels[(slice(first, last), *place[2:-1], slice(len(x)), pixels)] = seen
         return self.way.inputs(field, self.room * self.channels)
 
     def matrices(self, flat: Array, shift: int) -> Array:

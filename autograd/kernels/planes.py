@@ -30,23 +30,18 @@ class Planes:
 
     def __init__(self, windows: Windows, channels: int, n: int, dtype: Any) -> None:
         self.windows, self.channels, self.dtype = windows, channels, dtype
-        before, after = windows.before[-1], windows.after[-1]
-        self.cut = slice(max(-before, 0), windows.size[-1] + min(after, 0))
-        self.pitch = max(self.cut.stop - self.cut.start + max(before, after, 0), windows.out[-1])
         self.numbers = channels * math.prod(windows.kernel)
-        results = windows.out[0] * math.prod(windows.padded[1:-1]) * self.pitch if len(windows.size) > 1 else self.pitch
-        self.images = max(1, min(n, CACHED // max(1, self.numbers * results * dtype.itemsize)))
+        rows = (*windows.out[:-1][:1], *windows.padded[1:-1])
+        image = self.numbers * math.prod(rows) * windows.pitch * dtype.itemsize
+        self.images = max(1, min(n, CACHED // max(1, image)))
         # (rows, *middle, images, pixels): of a padded field, and of the places of the results.
-        self.field = (*windows.padded[:-1], self.images, self.pitch)
-        self.grid = (
-            (*windows.out[:1], *windows.padded[1:-1], self.images, self.pitch) if self.field[:-2] else self.field
-        )
+        self.field = (*windows.padded[:-1], self.images, windows.pitch)
+        self.grid = (*rows, self.images, windows.pitch)
         self.places = math.prod(self.grid)
-        self.lead = max(before, 0)
+        self.lead = max(windows.before[-1], 0)
         steps = [math.prod(self.field[axis + 1 :]) for axis in range(len(self.field) - 2)]
-        self.steps = [
-            d * s for d, s in zip(windows.dilation, (*steps, 1), strict=True)
-        ]  # pixels from a tap to the next
+        # Pixels from a place in the kernel to the next, along each axis.
+        self.steps = [d * s for d, s in zip(windows.dilation, (*steps, 1), strict=True)]
         self.reach = sum(s * (k - 1) for s, k in zip(self.steps, windows.kernel, strict=True))
 
     def flat(self) -> Array:
@@ -56,8 +51,8 @@ class Planes:
     def images_in(self, flat: Array, n: int) -> Array:
         """Return where the first n images are in a field: (channels, rows, *middle, n, pixels)."""
         pixels = flat[:, self.lead :][:, : math.prod(self.field)].reshape(self.channels, *self.field)
-        place, _ = self.windows.inside()
-        return pixels[(slice(None), *place[1:-1], slice(n), slice(self.cut.stop - self.cut.start))]
+        place, part = self.windows.inside()
+        return pixels[(slice(None), *place[1:-1], slice(n), slice(part[-1].stop - part[-1].start))]
 
     def pieces(self, n: int) -> Iterator[slice]:
         """Yield the places of some images at a time, of n."""
@@ -66,8 +61,7 @@ class Planes:
 
     def part(self, images: Array) -> Array:
         """Return the part of images (n, C, *size) that windows see, in the order of a field."""
-        _, part = self.windows.inside()
-        return planes_first(images[(..., *part[1:-1], self.cut)])
+        return planes_first(images[self.windows.inside()[1]])
 
     def columns(self, flat: Array) -> Array:
         """Return the windows of a field as a matrix (numbers of a window, places)."""

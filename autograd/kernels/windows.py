@@ -42,6 +42,12 @@ class Windows(NamedTuple):
         """From the first to the last element of a window, counting both."""
         return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
 
+    @property
+    def pitch(self) -> int:
+        """Pixels from a line to the next where lines lie one after the other, and neighbours share their padding."""
+        seen = self.inside()[1][-1]
+        return max(seen.stop - seen.start + max(self.before[-1], self.after[-1], 0), self.out[-1])
+
     def taps(self) -> Iterable[tuple[Sizes, tuple[Any, ...]]]:
         """Return each place in the kernel, and the index of what lies under it in a padded batch, for all windows."""
         return remembered_taps(self) if math.prod(self.kernel) <= MANY_TAPS else taps_of(self)

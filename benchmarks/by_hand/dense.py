@@ -84,13 +84,9 @@ class SoftmaxCrossEntropy:
 
     def turn(self, scores: Array) -> float:
         """Return the loss, and turn the scores into their gradient."""
-        self.part(scores, 0, len(scores))
-        return float(self.losses.mean())
-
-    def part(self, scores: Array, start: int, stop: int) -> None:
         share = np.float32(1 / len(scores))
-        for a in range(start, stop, self.step):
-            b = min(a + self.step, stop)
+        for a in range(0, len(scores), self.step):
+            b = min(a + self.step, len(scores))
             part, right = scores[a:b], (self.rows[: b - a], self.labels[a:b])
             part -= part.max(axis=1, keepdims=True)
             picked = part[right]
@@ -99,6 +95,7 @@ class SoftmaxCrossEntropy:
             np.subtract(np.log(total), picked, out=self.losses[a:b])
             part *= (share / total)[:, None]
             part[right] -= share
+        return float(self.losses.mean())
 
 
 class SquaredError:

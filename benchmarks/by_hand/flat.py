@@ -81,11 +81,8 @@ class Momentum:
         self.velocity[...] = 0
 
     def step(self) -> None:
-        self.part(0, self.flat.values.size)
-
-    def part(self, start: int, stop: int) -> None:
-        for a in range(start, stop, CHUNK):
-            here = slice(a, min(a + CHUNK, stop))
+        for a in range(0, self.flat.values.size, CHUNK):
+            here = slice(a, a + CHUNK)
             velocity, change = self.velocity[here], self.change[here]
             velocity *= self.momentum
             velocity += self.flat.gradients[here]
@@ -115,24 +112,20 @@ class Adam:
         rate = np.float32(self.rate * first_sum / second_sum**0.5)
         eps = np.float32(self.eps / second_sum**0.5)
         decay1, decay2 = np.float32(beta1), np.float32(beta2)
-
-        def part(start: int, stop: int) -> None:
-            for a in range(start, stop, CHUNK):
-                here = slice(a, min(a + CHUNK, stop))
-                first, second, change = self.first[here], self.second[here], self.change[here]
-                gradient = self.flat.gradients[here]
-                first *= decay1
-                first += gradient
-                second *= decay2
-                np.square(gradient, out=change)
-                second += change
-                np.sqrt(second, out=change)
-                change += eps
-                np.divide(first, change, out=change)
-                change *= rate
-                self.flat.values[here] -= change
-
-        part(0, self.flat.values.size)
+        for a in range(0, self.flat.values.size, CHUNK):
+            here = slice(a, a + CHUNK)
+            first, second, change = self.first[here], self.second[here], self.change[here]
+            gradient = self.flat.gradients[here]
+            first *= decay1
+            first += gradient
+            second *= decay2
+            np.square(gradient, out=change)
+            second += change
+            np.sqrt(second, out=change)
+            change += eps
+            np.divide(first, change, out=change)
+            change *= rate
+            self.flat.values[here] -= change
 
 
 def training(flat: Flat, passes: Callable[[], float], optimizer: Any) -> Work:

@@ -17,10 +17,10 @@ def elementwise(a: Array) -> Work:
     gradient, spread = np.empty_like(a), np.empty_like(a)
     two, one = np.float32(2), np.float32(1)
 
-    def part(start: int, stop: int) -> float:
+    def run() -> float:
         total = 0.0
-        for begin in range(start, stop, CHUNK):
-            here = slice(begin, min(begin + CHUNK, stop))
+        for begin in range(0, a.size, CHUNK):
+            here = slice(begin, begin + CHUNK)
             x, t, s = a[here], gradient[here], spread[here]
             np.multiply(x, two, out=s)
             np.add(s, one, out=t)
@@ -33,9 +33,6 @@ def elementwise(a: Array) -> Work:
             np.multiply(x, two, out=s)
             t += s
         return total
-
-    def run() -> float:
-        return part(0, a.size)
 
     def numbers() -> list[Any]:
         run()
