@@ -28,14 +28,18 @@ if TYPE_CHECKING:
 clock = count(1)  # numbers nodes as they are made: a node is newer than all that it depends on
 
 
-def references_of_one_holder() -> int:
-    """Return what `sys.getrefcount` says of an object that one local variable holds: it varies with the interpreter."""
+def references(pending: bool) -> int:
+    """Return what `sys.getrefcount` says of an object that one local variable holds, and a dict too if `pending`.
+
+    It varies with the interpreter.
+    """
     box = {0: object()}
-    held = box.pop(0)
+    held = box[0] if pending else box.pop(0)
     return sys.getrefcount(held)
 
 
-ONE_HOLDER: Final = references_of_one_holder()
+ONE_HOLDER: Final = references(pending=False)
+PENDING: Final = references(pending=True)
 
 
 class Version:
@@ -177,7 +181,7 @@ def backward(
     owned: set[Any] = set()  # the places whose pending gradient is an array that was made here
     ready: list[tuple[int, Any]] = []  # a heap, newest first: when a place comes up, all that use it have been
     leaves: list[Any] = []
-    get, pop, ndarray = pending.get, pending.pop, np.ndarray
+    get, pop, ndarray, getrefcount = pending.get, pending.pop, np.ndarray, sys.getrefcount
     for root, gradient in zip(roots, gradients, strict=True):
         if root in pending:
             pending[root] = pending[root] + gradient
@@ -258,10 +262,14 @@ def backward(
                     pending[parent] = before + sent
                 elif parent in owned:
                     before += sent
+                elif before.__class__ is not ndarray or before.ndim == 0:  # sums of these are scalars
+                    pending[parent] = before + sent
+                elif getrefcount(before) <= PENDING and before.base is None and before.flags.writeable:
+                    before += sent  # nothing else holds it: half of the time of a new array, where they are large
+                    owned.add(parent)
                 else:
-                    pending[parent] = whole = before + sent
-                    if whole.__class__ is ndarray:  # not a scalar, which cannot be added to in place
-                        owned.add(parent)
+                    pending[parent] = before + sent
+                    owned.add(parent)
             if not retain_graph:
                 node.saved = None
 

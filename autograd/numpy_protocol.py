@@ -113,6 +113,10 @@ def run_plain(function: Callable[..., Any], name: str, args: Any, kwargs: Any, l
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Serve `ufunc(...)`, `ufunc.reduce(...)`, `ufunc.accumulate(...)` and `ufunc.outer(...)` on tensors."""
+    if method == "__call__" and not kwargs:
+        ours = by_numpy_name().get(ufunc)
+        if ours is not None:
+            return ours(*inputs)
     name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
     function = getattr(ufunc, method)
     out = kwargs.pop("out", None)

@@ -33,7 +33,7 @@ class Operation:
         joint: Callable[..., Any] | None,
         composed: Callable[..., Any] | None,
         inputs: tuple[str, ...],
-        aux: bool,
+        aux: bool | Callable[..., Any],
         outputs: tuple[bool, ...],
         views: bool,
         elementwise: bool,
@@ -42,7 +42,8 @@ class Operation:
         self.name = name
         self.joint = joint
         self.composed = composed
-        self.aux = aux
+        self.aux = aux is True
+        self.aux_of = aux if callable(aux) else None
         self.outputs = outputs
         self.views = views
         self.elementwise = elementwise
@@ -79,7 +80,7 @@ class Operation:
         names, defaults, _ = parameters(rule)
         reads = tuple(name for name in names[skip:] if name not in defaults)
         known = {*self.names, *(f"{n}_shape" for n in self.inputs), "out"}
-        known |= {"aux"} if self.aux else set()
+        known |= {"aux"} if self.aux or self.aux_of else set()
         known |= {"i"} if self.variadic and self.joint is None else set()
         for name in reads:
             if name not in known:
@@ -330,7 +331,7 @@ def operation(
     joint: Callable[..., Any] | None = None,
     composed: Callable[..., Any] | None = None,
     inputs: tuple[str, ...] = (),
-    aux: bool = False,
+    aux: bool | Callable[..., Any] = False,
     outputs: tuple[bool, ...] = (),
     views: bool = False,
     elementwise: bool = False,
@@ -353,7 +354,8 @@ def operation(
     composed : the same function of Tensors in terms of other operations, which higher derivatives go through where the
         joint rule cannot be recorded (`out=`, strides).
     inputs : with `joint`, the names of the differentiable parameters; a `*inputs` parameter takes any number.
-    aux : the forward returns `(result, aux)`, and rules may read `aux` (indices of the winners, say).
+    aux : the forward returns `(result, aux)`, and rules may read `aux` (indices of the winners, say). Where it is a
+        function, `aux(result, *arguments)` is computed only if there is a gradient to be.
     outputs : for a forward that returns a tuple: whether each member is differentiable. Rules get a list of gradients.
     views : the result may share memory with the first input.
     elementwise : each number of the result, and of a gradient, comes from the numbers in its place alone: large arrays

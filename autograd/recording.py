@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from autograd.operation import Operation
 
 PYTHON_NUMBERS: Final = frozenset({float, int, bool, complex})  # weakly typed, as NumPy has it
+OPTIONS: Final = PYTHON_NUMBERS | {str, type(None)}
 IMMUTABLE: Final = frozenset({float, int, bool, np.float64, np.float32, np.int64, np.bool_, np.complex128})
 
 
@@ -151,14 +152,14 @@ def binary(op: Operation) -> Callable[..., Any]:
 def general(op: Operation) -> Callable[..., Any]:
     """Return the function that calls any operation with a fixed number of inputs."""
     forward, current, total = op.forward, modes.current.get, len(op.names)
-    inputs, elementwise = tuple(enumerate(op.positions)), op.elementwise
+    positions, others, count, elementwise = op.positions, op.others, len(op.positions), op.elementwise
 
     def call(*args: Any, **kwargs: Any) -> Any:
         bound = op.bind(args, kwargs) if kwargs or len(args) != total else args
         values = list(bound)
-        parents: list[Any] = [None] * len(inputs)
-        seen = needed = 0
-        for i, position in inputs:
+        parents: list[Any] = [None] * count
+        seen = needed = i = 0
+        for position in positions:
             x = bound[position]
             if isinstance(x, Tensor):
                 seen += 1
@@ -166,17 +167,20 @@ def general(op: Operation) -> Callable[..., Any]:
                 if x._node is not None:
                     parents[i] = x._node
                     needed |= 1 << i
-        for position in op.others:
+            i += 1
+        for position in others:
             x = bound[position]
+            if x.__class__ in OPTIONS:
+                continue
             if isinstance(x, Tensor):
                 seen += 1
                 values[position] = option(op, op.names[position], x)
-            elif needed and isinstance(x, (np.ndarray, list)):
+            elif needed and isinstance(x, (ndarray, list)):
                 values[position] = copy.deepcopy(x)  # since the user may change it before a rule reads it
-        if not seen:
-            return forward(*values)[0] if op.aux else forward(*values)
-        if seen < len(inputs):
-            for _, position in inputs:
+        if seen < count:
+            if not seen:
+                return forward(*values)[0] if op.aux else forward(*values)
+            for position in positions:
                 x = bound[position]
                 if not isinstance(x, Tensor) and x is not None:
                     values[position] = op.constant(x, needed > 0)
@@ -268,6 +272,8 @@ def finish(
             needed = 0
     if not needed:
         return op.wrap_outputs(out, None) if op.outputs else wrap(out, None)
+    if op.aux_of is not None:
+        aux = op.aux_of(out, *values)
     keep = op.keep[needed if len(op.keep) > 1 else 0]
     version = parents[0].version if op.views and parents[0] is not None else None
     node = make_node(op, out, tuple(parents), keep(*values, out, aux), version)

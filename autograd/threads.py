@@ -1,36 +1,52 @@
-"""How many threads matrix products take: those of OpenBLAS, which NumPy brings along.
+"""How many threads work takes: those of OpenBLAS, which NumPy brings along, for matrix products and for ours.
 
-There are none of our own. Python threads over halves of a batch, with OpenBLAS kept to one thread, were tried in
-convolution, pooling, batch norm and elementwise operations. Between the loops of NumPy, Python runs one of them at a
-time, and to hand over takes some 50 µs: a small VGG took 1.3 times as long as with the threads of OpenBLAS, a ResNet-20
-1.2 times.
+OpenBLAS keeps a thread for each further core, and after a product lets them spin for a tenth of a second in wait for the
+next one. Threads of our own beside these would get half of a core: with them a small VGG took 1.2 to 1.4 times as long
+as without. So `share` has OpenBLAS's threads call Python, and its products inside take one thread each: there the VGG
+takes 0.7 of the time. A hand-over costs some 10 µs, so parts are to be large, of 100 µs or more; and between the loops
+of NumPy, Python runs one thread at a time, so those loops are to be long.
 """
 
 from __future__ import annotations
 
+import contextvars
 import ctypes
+import functools
 import os
 import sys
-from typing import Any, Final
+import threading
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any, Final, TypeVar
+
+Result = TypeVar("Result")
 
 NAMES: Final = ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "openblas_{}_num_threads")
+MOST: Final = 8  # threads that Python can keep busy
+ENTRY: Final = ctypes.CFUNCTYPE(None, ctypes.c_size_t)
 
 
-def openblas(verb: str) -> Any:
-    """Return OpenBLAS's function that can "get" or "set" its number of threads; None if NumPy has another BLAS."""
+@functools.cache
+def blas() -> Any:
+    """Return the library in which NumPy's matrix products are found, or what it was linked with."""
     module = sys.modules.get("numpy.linalg._umath_linalg")
     try:
-        library = ctypes.CDLL(getattr(module, "__file__", None) or "")
+        return ctypes.CDLL(getattr(module, "__file__", None) or "")
     except (OSError, TypeError):
         return None
+
+
+@functools.cache
+def openblas(verb: str) -> Any:
+    """Return OpenBLAS's function that can "get" or "set" its number of threads; None if NumPy has another BLAS."""
     for name in NAMES:
-        if hasattr(library, name.format(verb)):
-            return getattr(library, name.format(verb))
+        if hasattr(blas(), name.format(verb)):
+            return getattr(blas(), name.format(verb))
     return None
 
 
 def get_num_threads() -> int:
-    """Return how many threads matrix products take: OMP_NUM_THREADS or the available cores unless set.
+    """Return how many threads large work takes: OMP_NUM_THREADS or the available cores unless set.
 
     Where NumPy's BLAS is not OpenBLAS, that is how many there may be.
     """
@@ -44,7 +60,9 @@ def available_cores() -> int:
 
 
 def set_num_threads(number: int) -> None:
-    """Let matrix products, ours and all others of NumPy in this process, take `number` threads.
+    """Let large work, and all matrix products of NumPy in this process, take `number` threads.
+
+    Results may differ in their last digits from those of another number of threads, and of no other reason.
 
     Raises
     ------
@@ -69,3 +87,71 @@ def set_num_threads(number: int) -> None:
             "VECLIB_MAXIMUM_THREADS before NumPy is imported"
         )
     setter(number)
+
+
+class Team:
+    """The threads of OpenBLAS, as far as they can be had: one caller at a time has them all call Python."""
+
+    def __init__(self) -> None:
+        self.free = threading.Lock()
+        self.part: Callable[[int], None]
+        self.errors: list[BaseException] = []
+        self.entry = ENTRY(self.enter)
+        # int gotoblas_pthread(int threads, void *function, void *argument, int step): each thread calls the function,
+        # with an argument a step further on. It is not in OpenBLAS's header; where it is missing, there is no team.
+        self.start = getattr(blas(), "gotoblas_pthread", None) if openblas("set") else None
+        if self.start is not None:
+            self.start.argtypes = (ctypes.c_int, ENTRY, ctypes.c_size_t, ctypes.c_int)
+
+    def enter(self, i: int) -> None:
+        try:
+            self.part(i)
+        except BaseException as error:  # it cannot pass through C
+            self.errors.append(error)
+
+    def run(self, part: Callable[[int], None], number: int) -> None:
+        """Call `part(i)` for each i below `number`, all at once, the first in this thread; the lock is held."""
+        threads = get_num_threads()
+        self.part, self.errors = part, []
+        try:
+            openblas("set")(1)
+            self.start(number, self.entry, 0, 1)
+        finally:
+            openblas("set")(threads)
+            del self.part
+        if self.errors:
+            raise self.errors.pop()
+
+
+@functools.cache
+def team() -> Team:
+    return Team()
+
+
+def share(work: Callable[[int, int], Result], count: int, least: int = 1) -> list[Result]:
+    """Return what `work(start, stop)` returns for parts of range(count), one for each thread and all at once.
+
+    A part has `least` of `count` or more, as many as are worth a thread. Which parts there are depends on the numbers
+    alone. Where the threads are taken, the parts come one after another.
+    """
+    if count < 2 * least:
+        return [work(0, count)]
+    number = max(1, min(get_num_threads(), MOST, count // max(1, least)))
+    bounds = [count * i // number for i in range(number + 1)]
+    ours = team()
+    if number == 1 or ours.start is None or not ours.free.acquire(blocking=False):
+        return [work(a, b) for a, b in pairwise(bounds)]
+    results: list[Any] = [None] * number
+    contexts = [contextvars.copy_context() for _ in range(number - 1)]  # np.errstate and modes hold there too
+
+    def part(i: int) -> None:
+        if i == 0:
+            results[0] = work(0, bounds[1])
+        else:
+            results[i] = contexts[i - 1].run(work, bounds[i], bounds[i + 1])
+
+    try:
+        ours.run(part, number)
+    finally:
+        ours.free.release()
+    return results

@@ -104,8 +104,9 @@ class Sequential(Row):
         return type(self)(dict(list(self._named().items())[index]))
 
     def forward(self, input: Any) -> Any:
-        for module in self:
-            input = module(input)
+        for module in tuple(vars(self).values()):
+            if isinstance(module, Module):
+                input = module(input)
         return input
 
 

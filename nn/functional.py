@@ -311,7 +311,7 @@ def product(x: Array, weight: Array, bias: Array = None) -> Array:
     out = x @ weight.T
     if bias is None:
         return out
-    if not out.shape or out.dtype != np.result_type(out, bias):
+    if bias.dtype != out.dtype or not out.shape:
         return out + bias
     out += bias
     return out

@@ -10,7 +10,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from autograd import Tensor, is_grad_enabled, scope
+from autograd import Tensor, scope
+from autograd.modes import current
 from nn.parameter import Parameter
 
 if TYPE_CHECKING:
@@ -116,19 +117,13 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run `forward` with the hooks around it. Errors name the module's path in the model that was called."""
-        places = CALLED.get()
-        if places is not None:
-            return self._run(places, args, kwargs)
-        places = places_in(self)
-        token = CALLED.set(places)
-        try:
-            return self._run(places, args, kwargs)
-        finally:
-            CALLED.reset(token)
-
-    def _run(self, places: dict[int, Place], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        place = places.get(id(self))
-        first = scope.enter()
+        mode = current.get()
+        recording = mode is None or mode.grad
+        if recording:
+            first, places, token = scope.enter(), CALLED.get(), None
+            if places is None:
+                places = places_in(self)
+                token = CALLED.set(places)
         try:
             if self._forward_pre_hooks:
                 for pre_hook in tuple(self._forward_pre_hooks.values()):
@@ -142,10 +137,13 @@ class Module:
                     if changed is not None:
                         result = changed
         except Exception as error:
-            name_place(error, (place.path if place else "") or type(self).__name__, args)
+            name_place(error, self, args)
             raise
-        if is_grad_enabled():
-            path, count = place or ("", None)
+        finally:
+            if recording and token is not None:
+                CALLED.reset(token)
+        if recording:
+            path, count = places.get(id(self)) or ("", None)
             scope.leave(first, result, path, type(self).__name__, count)
         return result
 
@@ -433,17 +431,37 @@ def places_in(root: Module) -> dict[int, Place]:
     return places
 
 
-def name_place(error: Exception, place: str, args: tuple[Any, ...]) -> None:
-    """Put a module's path before an error's message and the shapes of its inputs behind; the innermost module does."""
-    if getattr(error, "module_place", None) is not None:
-        return
-    error.module_place = place  # type: ignore[attr-defined]
-    shapes = [str(tuple(a.shape)) for a in args if isinstance(a, (Tensor, np.ndarray))]
-    inputs = f", input {', '.join(shapes)}" if shapes else ""
-    if isinstance(error, PREFIXED) and len(error.args) == 1 and isinstance(error.args[0], str):
-        error.args = (f"{place}: {error.args[0]}{inputs}",)
+class Raised(NamedTuple):
+    """What an error remembers of the module that it came from."""
+
+    module: Module
+    message: str | None  # None where the place is told in a note
+    inputs: str
+
+
+def name_place(error: Exception, module: Module, args: tuple[Any, ...]) -> None:
+    """Put the path of the module that failed before an error's message, and the shapes of its inputs behind.
+
+    Called from the module that failed to the outermost one, since each knows its own parts.
+    """
+    raised: Raised | None = getattr(error, "module_raised", None)
+    if raised is None:
+        shapes = [str(tuple(a.shape)) for a in args if isinstance(a, (Tensor, np.ndarray))]
+        prefixed = isinstance(error, PREFIXED) and len(error.args) == 1 and isinstance(error.args[0], str)
+        raised = Raised(module, error.args[0] if prefixed else None, f", input {', '.join(shapes)}" if shapes else "")
+        error.module_raised = raised  # type: ignore[attr-defined]
+        path = type(module).__name__
+        if not prefixed:
+            error.add_note("")
     else:
-        error.add_note(f"in {place}{inputs}")
+        place = places_in(module).get(id(raised.module))
+        if place is None:
+            return
+        path = place.path
+    if raised.message is None:
+        error.__notes__[-1] = f"in {path}{raised.inputs}"
+    else:
+        error.args = (f"{path}: {raised.message}{raised.inputs}",)
 
 
 def as_array(value: Any) -> NDArray[Any]:

@@ -7,11 +7,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from autograd.kernels import lines, planes, unrolled
+from autograd.kernels import lines, planes, single, unrolled
 from autograd.kernels.layout import channels_last, new_images
 from autograd.kernels.windows import Windows
+from autograd.threads import share
 
 Array = Any
+WORTH: Final = 1 << 23  # multiply-adds for which a thread is worth its start: some 150 µs
 MANY: Final = 16  # channels of a result: with fewer, matrix products are quicker the other way round
 FEW: Final = 512  # pixels of results: for fewer it takes longer to prepare lines than they save
 
@@ -40,21 +42,35 @@ def with_row(windows: Windows) -> Windows:
     return Windows(*((one, *sizes) for one, sizes in zip((1, 1, 1, 1, 0, 0, 1), windows, strict=True)))
 
 
+def worth(windows: Windows, weights: int) -> int:
+    """Return how many images are worth a thread."""
+    return 1 + WORTH // max(1, weights * math.prod(windows.out))
+
+
 def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: int) -> Array:
     """Return the convolution (N, O, *out) of images (N, C, *size) with weights (O, C/groups, *kernel)."""
     dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
     count = len(weight)
+    if x.size and single.suits(windows, len(x), weight):
+        return single.correlate(x, weight, bias, windows, groups, dtype)
     out = new_images(count >= MANY, (len(x), count, *windows.out), dtype)
-    done = False
-    if by_lines(windows, x, count, groups, dtype):
-        if x.ndim == 3:
-            done = lines.correlate(x[:, :, None], weight[:, :, None], bias, with_row(windows), out[:, :, None])
+    lines_first, planes_then = by_lines(windows, x, count, groups, dtype), by_planes(windows, count, groups)
+
+    def part(start: int, stop: int) -> None:
+        images, place = x[start:stop], out[start:stop]
+        if lines_first:
+            if x.ndim == 3:
+                operands = images[:, :, None], weight[:, :, None], bias, with_row(windows), place[:, :, None]
+            else:
+                operands = images, weight, bias, windows, place
+            if lines.correlate(*operands):
+                return
+        if planes_then:
+            planes.correlate(images, weight, bias, windows, place)
         else:
-            done = lines.correlate(x, weight, bias, windows, out)
-    if not done and by_planes(windows, count, groups):
-        planes.correlate(x, weight, bias, windows, out)
-    elif not done:
-        unrolled.correlate(x, weight, bias, windows, groups, out)
+            unrolled.correlate(images, weight, bias, windows, groups, place)
+
+    share(part, len(x), worth(windows, weight.size))
     return out
 
 
@@ -67,10 +83,14 @@ def correlate_back(g: Array, weight: Array, windows: Windows, groups: int) -> Ar
         flipped = np.flip(split, tuple(range(3, split.ndim)))
         return correlate(g, flipped.reshape(channels, out // groups, *windows.kernel), None, turned(windows), groups)
     images = new_images(channels >= MANY, (len(g), channels, *windows.size), np.result_type(g, weight))
-    if few:
-        planes.correlate_back(g, weight, windows, images)
-    else:
-        unrolled.correlate_back(g, weight, windows, groups, images)
+
+    def part(start: int, stop: int) -> None:
+        if few:
+            planes.correlate_back(g[start:stop], weight, windows, images[start:stop])
+        else:
+            unrolled.correlate_back(g[start:stop], weight, windows, groups, images[start:stop])
+
+    share(part, len(g), worth(windows, weight.size))
     return images
 
 
@@ -86,15 +106,24 @@ def turned(windows: Windows) -> Windows:
 def weight_gradient(x: Array, g: Array, windows: Windows, groups: int, shape: tuple[int, ...]) -> Array:
     """Return the gradient of weights of `shape` (O, C/groups, *kernel) from that of the results."""
     dtype = np.result_type(x, g)
-    if by_lines(windows, x, shape[0], groups, dtype):
-        if x.ndim == 3:
-            wide = (*shape[:2], 1, *shape[2:])
-            found = lines.weight_gradient(x[:, :, None], g[:, :, None], with_row(windows), wide, dtype).reshape(shape)
-        else:
-            found = lines.weight_gradient(x, g, windows, shape, dtype)
-        if np.isfinite(found.sum()):
-            return found
-    return unrolled.weight_gradient(x, g, windows, groups, shape, dtype)
+    lines_first = by_lines(windows, x, shape[0], groups, dtype)
+
+    def part(start: int, stop: int) -> Array:
+        images, sent = x[start:stop], g[start:stop]
+        if lines_first:
+            if x.ndim == 3:
+                wide = (*shape[:2], 1, *shape[2:])
+                found = lines.weight_gradient(images[:, :, None], sent[:, :, None], with_row(windows), wide, dtype)
+            else:
+                found = lines.weight_gradient(images, sent, windows, shape, dtype)
+            if np.isfinite(found.sum()):
+                return found.reshape(shape)
+        return unrolled.weight_gradient(images, sent, windows, groups, shape, dtype)
+
+    found, *others = share(part, len(x), worth(windows, math.prod(shape)))
+    for other in others:
+        found += other
+    return found
 
 
 def bias_gradient(g: Array) -> Array:

@@ -24,5 +24,5 @@ def new_images(
 ) -> Array:
     """Return new images of `shape` (N, C, *size), in memory with their channels last or not."""
     if last:
-        return np.moveaxis(make((shape[0], *shape[2:], shape[1]), dtype), -1, 1)
+        return make((shape[0], *shape[2:], shape[1]), dtype).transpose(0, -1, *range(1, len(shape) - 1))
     return make(shape, dtype)

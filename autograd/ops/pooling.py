@@ -17,10 +17,12 @@ from autograd.operation import Array, operation
 from autograd.ops.arithmetic import keep
 from autograd.ops.indexing import scatter
 from autograd.tensor import Tensor
+from autograd.threads import share
 
 __all__ = ["avg_pool", "max_pool"]
 
 CACHED: Final = 1 << 19  # bytes of images at a time
+WORTH: Final = 1 << 17  # numbers of images that are worth a thread
 
 
 def filled(x: Array, windows: Windows, value: Any) -> Array:
@@ -33,37 +35,88 @@ def filled(x: Array, windows: Windows, value: Any) -> Array:
     return padded
 
 
-def pieces(images: Array) -> Iterator[slice]:
-    """Yield the places of some images at a time, as fit a cache."""
+def pieces(images: Array, start: int, stop: int) -> Iterator[slice]:
+    """Yield the places of some images at a time, as fit a cache, from `start` to `stop`."""
     step = max(1, CACHED // max(1, images[:1].nbytes))
-    for a in range(0, len(images), step):
-        yield slice(a, a + step)
+    for a in range(start, stop, step):
+        yield slice(a, min(a + step, stop))
 
 
-def take_largest(padded: Array, windows: Windows, top: Array, winner: Array) -> None:
-    """Write the largest number of each window into `top`, and the first place in the kernel with it into `winner`."""
-    for tap, (_, under) in enumerate(windows.taps()):
-        seen = padded[under]
-        if tap == 0:
-            top[...] = seen
-            winner[...] = 0
-            continue
-        better = seen > top
-        np.maximum(top, seen, out=top)
-        np.maximum(winner, better * winner.dtype.type(tap), out=winner)  # a later place is a larger number
+def worth(images: Array) -> int:
+    """Return how many images are worth a thread."""
+    return 1 + WORTH // max(1, math.prod(images.shape[1:]))
 
 
-def take_carefully(padded: Array, windows: Windows, lowest: Any, top: Array, winner: Array) -> None:
+def along(windows: Windows, axis: int) -> list[tuple[Any, ...]]:
+    """Return the index of what lies under each place in the kernel along one axis, for all windows."""
+    after = (slice(None),) * (len(windows.size) - 1 - axis)
+    n, s, d = windows.out[axis], windows.stride[axis], windows.dilation[axis]
+    return [(..., slice(i * d, i * d + s * (n - 1) + 1, s), *after) for i in range(windows.kernel[axis])]
+
+
+def take_largest(seen: Array, windows: Windows, top: Array) -> None:
+    """Write the largest number of each window of padded images into `top`, from axis to axis."""
+    for axis in range(len(windows.size)):
+        first, *others = along(windows, axis)
+        largest = seen[first]
+        for other in others:
+            if largest.base is None or largest is top:
+                np.maximum(largest, seen[other], out=largest)
+            else:
+                last = axis == len(windows.size) - 1
+                largest = np.maximum(largest, seen[other], out=top) if last else np.maximum(largest, seen[other])
+        seen = largest
+    if seen is not top:
+        top[...] = seen
+
+
+def take_winners(padded: Array, windows: Windows, top: Array, winner: Array) -> None:
+    """Write into `winner` the first place in the kernel that has the number of `top`."""
+    taps = list(windows.taps())
+    code = winner.dtype.type  # the first place has the largest, so that a maximum finds it
+    winner[...] = 0
+    for tap, (_, under) in enumerate(taps):
+        here = (padded[under] == top).view(np.uint8) * code(len(taps) - 1 - tap)
+        np.maximum(winner, here, out=winner)
+    np.subtract(code(len(taps) - 1), winner, out=winner)
+
+
+def take_carefully(padded: Array, windows: Windows, lowest: Any, winner: Array) -> None:
     """Do the same where a NaN is, which wins, or where all of a window is as low as padding, which never wins."""
     real = filled(np.ones((1, 1, *windows.size), bool), windows, False)
     begun = np.zeros((1, 1, *windows.out), bool)
-    top[...] = lowest
+    top = np.full(winner.shape, lowest, padded.dtype)
     for tap, (_, under) in enumerate(windows.taps()):
         seen, here = padded[under], real[under]
         better = here & ((seen > top) | (seen != seen) | ~begun)
         np.copyto(top, seen, where=better)
         np.copyto(winner, tap, where=better, casting="unsafe")
         begun |= here
+
+
+def lowest_of(dtype: np.dtype[Any]) -> Any:
+    """Return the least number of a dtype, which padding is made of."""
+    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min if dtype.kind in "iu" else False
+
+
+def winners_of(
+    best: Array, x: Array, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> Array:
+    """Return the place in the kernel of the largest number of each window, of which `best` is the array."""
+    windows = pooled(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
+    winners = new_images(channels_last(x), best.shape, np.min_scalar_type(math.prod(windows.kernel) - 1))
+    lowest, has_padding = lowest_of(x.dtype), any((*windows.before, *windows.after))
+
+    def part(start: int, stop: int) -> None:
+        for piece in pieces(x, start, stop):
+            padded, top = filled(x[piece], windows, lowest), best[piece]
+            if np.isnan(top).any() or (has_padding and (top == lowest).any()):
+                take_carefully(padded, windows, lowest, winners[piece])
+            else:
+                take_winners(padded, windows, top, winners[piece])
+
+    share(part, len(x), worth(x))
+    return winners
 
 
 def max_pool_rule(
@@ -83,20 +136,24 @@ def max_pool_rule(
         return sum(sent[1:], sent[0])[windows.inside()[0]]
     padded = new_images(channels_last(aux), shape, g.dtype, np.zeros)
     apart = all(s >= r for s, r in zip(windows.stride, windows.reach, strict=True))
-    for piece in pieces(padded):
-        sent, winners, images = g[piece], aux[piece], padded[piece]
-        for tap, (_, under) in enumerate(windows.taps()):
-            if apart:
-                images[under] = keep(sent, winners == tap)
-            else:
-                images[under] += keep(sent, winners == tap)
+
+    def part(start: int, stop: int) -> None:
+        for piece in pieces(padded, start, stop):
+            sent, winners, images = g[piece], aux[piece], padded[piece]
+            for tap, (_, under) in enumerate(windows.taps()):
+                if apart:
+                    images[under] = keep(sent, winners == tap)
+                else:
+                    images[under] += keep(sent, winners == tap)
+
+    share(part, len(padded), worth(padded))
     return padded[windows.inside()[0]]
 
 
-@operation(x=max_pool_rule, aux=True)
+@operation(x=max_pool_rule, aux=winners_of)
 def max_pool(
     x: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
-) -> tuple[Array, Array]:
+) -> Array:
     """Take the largest number of each window of images.
 
     Of several equal ones the first gets the gradient (the last NaN of a window that has any). What is kept for that is
@@ -125,18 +182,14 @@ def max_pool(
     """
     check_images(x)
     windows = pooled(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
-    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min if x.dtype.kind in "iu" else False
-    last, shape = channels_last(x), (*x.shape[:2], *windows.out)
-    best = new_images(last, shape, x.dtype)
-    winners = new_images(last, shape, np.min_scalar_type(math.prod(windows.kernel) - 1))
-    has_padding = any((*windows.before, *windows.after))
+    best = new_images(channels_last(x), (*x.shape[:2], *windows.out), x.dtype)
 
-    for piece in pieces(x):
-        padded, top, winner = filled(x[piece], windows, lowest), best[piece], winners[piece]
-        take_largest(padded, windows, top, winner)
-        if np.isnan(top).any() or (has_padding and (top == lowest).any()):
-            take_carefully(padded, windows, lowest, top, winner)
-    return best, winners
+    def part(start: int, stop: int) -> None:
+        for piece in pieces(x, start, stop):
+            take_largest(filled(x[piece], windows, lowest_of(x.dtype)), windows, best[piece])
+
+    share(part, len(x), worth(x))
+    return best
 
 
 def tiles(windows: Windows) -> bool:
@@ -156,17 +209,17 @@ def avg_pool_rule(
 ) -> Array:
     windows = pooled(x_shape[2:], kernel_size, stride, padding, 1, ceil_mode)
     shape = (*x_shape[:2], *windows.padded)
-    share = g / counts(windows, count_include_pad, padding).astype(g.dtype)
+    part = g / counts(windows, count_include_pad, padding).astype(g.dtype)
     if isinstance(g, Tensor):
-        sent = [scatter(share, under, shape) for _, under in windows.taps()]
+        sent = [scatter(part, under, shape) for _, under in windows.taps()]
         return sum(sent[1:], sent[0])[windows.inside()[0]]
     padded = new_images(channels_last(g), shape, g.dtype, np.zeros)
     if tiles(windows):
-        split(padded, windows)[...] = np.expand_dims(share, tuple(range(3, 2 * len(windows.size) + 2, 2)))
+        split(padded, windows)[...] = np.expand_dims(part, tuple(range(3, 2 * len(windows.size) + 2, 2)))
         return padded
-    for piece in pieces(padded):
+    for piece in pieces(padded, 0, len(padded)):
         for _, under in windows.taps():
-            padded[piece][under] += share[piece]
+            padded[piece][under] += part[piece]
     return padded[windows.inside()[0]]
 
 
@@ -213,7 +266,7 @@ def avg_pool(
         split(x, windows).sum(axis=tuple(range(3, 2 * len(windows.size) + 2, 2)), dtype=dtype, out=means)
         means /= number
         return means
-    for piece in pieces(x):
+    for piece in pieces(x, 0, len(x)):
         padded, total = filled(x[piece], windows, 0), means[piece]
         for _, under in windows.taps():
             total += padded[under]

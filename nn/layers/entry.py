@@ -15,9 +15,9 @@ from nn.parameter import Parameter
 
 def entered(x: Any, like: Tensor) -> Tensor:
     """Return an input as a tensor of the dtype of the parameter `like`, so that float64 data stay out of the model."""
-    dtype = like.dtype
+    dtype = like._data.dtype
     if isinstance(x, Tensor):
-        if x.dtype == dtype:
+        if x._data.dtype == dtype:
             return x
         kind = x.dtype.kind
     else:
@@ -45,7 +45,7 @@ def constant(array: Any) -> Tensor:
 
 def check_last(x: Tensor, features: int) -> None:
     """Refuse an input whose last axis is not of the expected size."""
-    if x.ndim == 0 or x.shape[-1] != features:
+    if x._data.shape[-1:] != (features,):
         raise ValueError(f"expected {features} features, got {x.shape[-1] if x.ndim else 'a single number'}")
 
 

@@ -47,9 +47,10 @@ class Linear(Module):
         self.bias = uniform((out_features,), bound, dtype) if bias else None
 
     def forward(self, input: Any) -> Tensor:
-        x = entered(input, self.weight)
+        weight = self.weight
+        x = entered(input, weight)
         check_last(x, self.in_features)
-        result: Tensor = F.product(x, self.weight, self.bias)
+        result: Tensor = F.product(x, weight, self.bias)
         return result
 
     def extra_repr(self) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd import Tensor, ops
 from autograd.kernels.windows import counts, pooled
+from autograd.ops.pooling import winners_of
 from nn import functional as F
 from nn.casting import given
 from nn.layers.entry import batched, constant, pair, unbatched
@@ -43,10 +44,11 @@ class MaxPool(Module):
     def forward(self, input: Any) -> Any:
         x, single = batched(given(input), self.axes)
         options = (self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
-        result: Tensor = unbatched(ops.max_pool(x, *options), single)
+        largest: Tensor = ops.max_pool(x, *options)
+        result = unbatched(largest, single)
         if not self.return_indices:
             return result
-        _, winners = ops.max_pool.operation.forward(x.data, *options)
+        winners = winners_of(largest.data, x.data, *options)
         windows = pooled(x.shape[2:], *options)
         places: Any = np.unravel_index(winners, windows.kernel)
         found = 0

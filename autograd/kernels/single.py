@@ -1,0 +1,52 @@
+"""Convolution of a few small images: all windows copied (im2col) for one matrix product, with as little Python as can be.
+
+Here what surrounds the arithmetic costs more than the arithmetic. A LeNet on a single image takes 0.4 of the time that it
+takes by the ways for many.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any, Final
+
+import numpy as np
+
+from autograd.kernels.windows import Sizes, Windows
+
+Array = Any
+MOST: Final = 1 << 18  # bytes of unrolled windows
+
+
+def suits(windows: Windows, n: int, weight: Array) -> bool:
+    """Whether the images are few and small enough."""
+    return n * (weight.size // len(weight)) * math.prod(windows.out) * weight.itemsize <= MOST
+
+
+@functools.lru_cache(maxsize=256)
+def view(windows: Windows, n: int, channels: int, itemsize: int) -> tuple[Sizes, Sizes]:
+    """Return shape and strides of the windows (N, C, *kernel, *out) of padded images."""
+    steps = [itemsize]
+    for size in reversed((channels, *windows.padded)):
+        steps.insert(0, steps[0] * size)
+    along = [a * s for a, s in zip(steps[2:], windows.stride, strict=True)]
+    across = [a * d for a, d in zip(steps[2:], windows.dilation, strict=True)]
+    return (n, channels, *windows.kernel, *windows.out), (*steps[:2], *across, *along)
+
+
+def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: int, dtype: Any) -> Array:
+    """Return the convolution of images with weights (O, C/groups, *kernel), plus the bias (O,) if not None."""
+    n, channels = x.shape[:2]
+    if any(windows.before) or any(windows.after):
+        padded = np.zeros((n, channels, *windows.padded), dtype)
+        place, part = windows.inside()
+        padded[place] = x[part]
+    else:
+        padded = np.ascontiguousarray(x, dtype)
+    shape, strides = view(windows, n, channels, padded.itemsize)
+    out, places = len(weight), math.prod(windows.out)
+    columns = np.ndarray(shape, padded.dtype, padded, 0, strides).reshape(n, groups, -1, places)
+    found = weight.astype(dtype, copy=False).reshape(groups, out // groups, -1) @ columns
+    if bias is not None:
+        found += bias.reshape(groups, -1, 1)
+    return found.reshape(n, out, *windows.out)
