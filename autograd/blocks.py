@@ -28,6 +28,20 @@ UFUNCS: Final = {  # those of Python's operators that write to a given place
 }
 
 
+def in_pieces(work: Callable[[slice], None], rows: int, size: int, most: int = BLOCK) -> None:
+    """Call `work` for the places of some rows at a time, of an array of `size` numbers; threads share them.
+
+    A piece has at most `most` numbers, if a row has not more.
+    """
+    step = max(1, most * rows // max(1, size))
+
+    def part(start: int, stop: int) -> None:
+        for a in range(start, stop, step):
+            work(slice(a, min(a + step, stop)))
+
+    share(part, rows, -(-WORTH * rows // max(1, size)) or 1)
+
+
 def in_blocks(function: Callable[..., Array], operands: Sequence[Any]) -> Array:
     """Return `function(*operands)`, which is elementwise, computed block by block where the shapes allow.
 
@@ -58,23 +72,21 @@ def by_rows(
     """Return `function(*operands)`, of this shape, from some rows at a time of those that are large."""
     first = next(x for x, is_large in zip(operands, large, strict=True) if is_large)
     rows = len(first)
-    step = max(1, BLOCK * rows // first.size)
 
-    def of(a: int, b: int) -> list[Any]:
-        return [x[a:b] if is_large else x for x, is_large in zip(operands, large, strict=True)]
+    def of(some: slice) -> list[Any]:
+        return [x[some] if is_large else x for x, is_large in zip(operands, large, strict=True)]
 
-    dtype = function(*of(0, 1)).dtype
+    dtype = function(*of(slice(1))).dtype
     out = np.empty_like(first, dtype) if first.shape == shape else np.empty(shape, dtype)
     found = out.reshape(first.shape) if first.shape != shape else out
     ufunc = UFUNCS.get(function, function)
 
-    def part(start: int, stop: int) -> None:
+    def work(some: slice) -> None:
         if isinstance(ufunc, np.ufunc):
-            ufunc(*of(start, stop), out=found[start:stop])
-            return
-        for a in range(start, stop, step):
-            b = min(a + step, stop)
-            found[a:b] = function(*of(a, b))
+            ufunc(*of(some), out=found[some])
+        else:
+            found[some] = function(*of(some))
 
-    share(part, rows, -(-WORTH * rows // first.size))
+    # A single loop leaves nothing in the cache for another.
+    in_pieces(work, rows, first.size, first.size if isinstance(ufunc, np.ufunc) else BLOCK)
     return out

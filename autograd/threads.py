@@ -13,36 +13,18 @@ import contextvars
 import ctypes
 import functools
 import os
-import sys
 import threading
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Final, TypeVar
 
+from autograd import openblas
+
 Result = TypeVar("Result")
 
-NAMES: Final = ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "openblas_{}_num_threads")
 MOST: Final = 8  # threads that Python can keep busy
+WORTH: Final = 1 << 23  # multiply-adds of matrix products for which a thread is worth its start
 ENTRY: Final = ctypes.CFUNCTYPE(None, ctypes.c_size_t)
-
-
-@functools.cache
-def blas() -> Any:
-    """Return the library in which NumPy's matrix products are found, or what it was linked with."""
-    module = sys.modules.get("numpy.linalg._umath_linalg")
-    try:
-        return ctypes.CDLL(getattr(module, "__file__", None) or "")
-    except (OSError, TypeError):
-        return None
-
-
-@functools.cache
-def openblas(verb: str) -> Any:
-    """Return OpenBLAS's function that can "get" or "set" its number of threads; None if NumPy has another BLAS."""
-    for name in NAMES:
-        if hasattr(blas(), name.format(verb)):
-            return getattr(blas(), name.format(verb))
-    return None
 
 
 def get_num_threads() -> int:
@@ -50,7 +32,7 @@ def get_num_threads() -> int:
 
     Where NumPy's BLAS is not OpenBLAS, that is how many there may be.
     """
-    get = openblas("get")
+    get = openblas.function("get_num_threads")
     return int(get()) if get else available_cores()
 
 
@@ -80,7 +62,7 @@ def set_num_threads(number: int) -> None:
     """
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
         raise ValueError(f"the number of threads is a positive integer, not {number!r}")
-    setter = openblas("set")
+    setter = openblas.function("set_num_threads")
     if setter is None:
         raise RuntimeError(
             "NumPy's BLAS here is not OpenBLAS: set its threads by OMP_NUM_THREADS, MKL_NUM_THREADS or "
@@ -99,7 +81,8 @@ class Team:
         self.entry = ENTRY(self.enter)
         # int gotoblas_pthread(int threads, void *function, void *argument, int step): each thread calls the function,
         # with an argument a step further on. It is not in OpenBLAS's header; where it is missing, there is no team.
-        self.start = getattr(blas(), "gotoblas_pthread", None) if openblas("set") else None
+        self.set = openblas.function("set_num_threads")
+        self.start = getattr(openblas.library(), "gotoblas_pthread", None) if self.set else None
         if self.start is not None:
             self.start.argtypes = (ctypes.c_int, ENTRY, ctypes.c_size_t, ctypes.c_int)
 
@@ -114,10 +97,10 @@ class Team:
         threads = get_num_threads()
         self.part, self.errors = part, []
         try:
-            openblas("set")(1)
+            self.set(1)
             self.start(number, self.entry, 0, 1)
         finally:
-            openblas("set")(threads)
+            self.set(threads)
             del self.part
         if self.errors:
             raise self.errors.pop()
@@ -128,18 +111,23 @@ def team() -> Team:
     return Team()
 
 
+def crew(parts: int) -> int:
+    """Return how many threads to share work among that is worth so many at most."""
+    return 1 if parts < 2 else max(1, min(get_num_threads(), MOST, parts))
+
+
 def share(work: Callable[[int, int], Result], count: int, least: int = 1) -> list[Result]:
     """Return what `work(start, stop)` returns for parts of range(count), one for each thread and all at once.
 
     A part has `least` of `count` or more, as many as are worth a thread. Which parts there are depends on the numbers
     alone. Where the threads are taken, the parts come one after another.
     """
-    if count < 2 * least:
+    number = crew(count // least)
+    if number == 1:
         return [work(0, count)]
-    number = max(1, min(get_num_threads(), MOST, count // max(1, least)))
     bounds = [count * i // number for i in range(number + 1)]
     ours = team()
-    if number == 1 or ours.start is None or not ours.free.acquire(blocking=False):
+    if ours.start is None or not ours.free.acquire(blocking=False):
         return [work(a, b) for a, b in pairwise(bounds)]
     results: list[Any] = [None] * number
     contexts = [contextvars.copy_context() for _ in range(number - 1)]  # np.errstate and modes hold there too

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor, ops
+from autograd.blocks import in_pieces
 from autograd.operation import Array, operation
 from nn.casting import as_labels, casted, floating, plain
 
@@ -99,12 +100,18 @@ def shifted(x: Array) -> tuple[Array, Array, Array]:
     return z, top, np.exp(z).sum(axis=1, keepdims=True)
 
 
-def probabilities(x: Array, aux: tuple[Array, Array]) -> Array:
-    """Return the softmax of the scores, again, in one new array."""
+def probabilities(x: Array, aux: tuple[Array, Array], factor: Array = 1.0) -> Array:
+    """Return the softmax of the scores, again, times a factor for each example, in one new array."""
     top, normalizer = aux
-    p = x - top
-    np.exp(p, out=p)
-    p /= normalizer
+    factor = factor / normalizer
+    p = np.empty_like(x)
+
+    def work(some: slice) -> None:
+        np.subtract(x[some], top[some], out=p[some])
+        np.exp(p[some], out=p[some])
+        p[some] *= factor[some]
+
+    in_pieces(work, len(x), x.size)
     return p
 
 
@@ -124,16 +131,13 @@ def label_rule(
 ) -> tuple[Array]:
     """(softmax - gold) for each example: with smoothing and weights, gold is what those make of a one-hot row."""
     g = spread(g, divisor)
-    p = probabilities(x, aux)
-    hot, rest, mass = gold(x, labels, weight, smoothing)
-    if mass is not None:
-        p *= mass
-    if rest is not None:
-        p -= rest
-    p[at(labels)] -= hot
     if kept is not None:
-        p *= np.expand_dims(kept, 1)
-    p *= g
+        g = g * np.expand_dims(kept, 1)
+    hot, rest, mass = gold(x, labels, weight, smoothing)
+    p = probabilities(x, aux, g if mass is None else g * mass)
+    if rest is not None:
+        p -= rest * g
+    p[at(labels)] -= hot * (g[:, 0] if g.ndim else g)
     return (p,)
 
 
@@ -164,12 +168,19 @@ def label_composed(x: Array, labels: Any, kept: Any, weight: Any, smoothing: flo
 def label_cross_entropy(
     x: Array, labels: Any, kept: Any, weight: Any, smoothing: float, divisor: Any
 ) -> tuple[Array, Any]:
-    z, top, normalizer = shifted(x)
-    log_normalizer = np.log(normalizer)
     hot, rest, _ = gold(x, labels, weight, smoothing)
-    losses = (log_normalizer[:, 0] - z[at(labels)]) * hot
+    top, normalizer, tilted = np.empty((3, len(x), 1, *x.shape[2:]), x.dtype)
+
+    def work(some: slice) -> None:
+        z, top[some], normalizer[some] = shifted(x[some])
+        if rest is not None:
+            tilted[some] = (z * rest).sum(axis=1, keepdims=True)
+
+    in_pieces(work, len(x), x.size)
+    log_normalizer = np.log(normalizer)[:, 0]
+    losses = (log_normalizer - (x[at(labels)] - top[:, 0])) * hot
     if rest is not None:
-        losses += ((log_normalizer - z) * rest).sum(axis=1)
+        losses += log_normalizer * (rest.sum() if np.ndim(rest) else rest * x.dtype.type(x.shape[1])) - tilted[:, 0]
     if kept is not None:
         losses = np.where(kept, losses, 0)
     return losses if divisor is None else averaged(losses, divisor), (top, normalizer)

@@ -303,12 +303,12 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True) -> Tensor:
 
 @operation(
     name="linear",
-    x=lambda g, weight: g @ weight,
+    x=lambda g, weight: ops.matmul(g, weight),
     weight=lambda g, x, weight_shape: rows(g, weight_shape[0]).T @ rows(x, weight_shape[1]),
     bias=lambda g: g,
 )
 def product(x: Array, weight: Array, bias: Array = None) -> Array:
-    out = x @ weight.T
+    out = ops.matmul(x, weight.T)
     if bias is None:
         return out
     if bias.dtype != out.dtype or not out.shape:

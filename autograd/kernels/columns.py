@@ -8,14 +8,17 @@ over the axes of an array with channels first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 
+from autograd.threads import share
+
 Array = Any
 LONG: Final = 1024  # numbers of a row: by then the loop over it is all that counts
-CACHED: Final = 1 << 18  # bytes of one array to work on at a time
+CACHED: Final = 1 << 19  # bytes of one array to work on at a time
+WORTH: Final = 1 << 17  # numbers that are worth a thread
 
 
 def as_matrix(x: Array, axes: tuple[int, ...]) -> Array:
@@ -28,7 +31,7 @@ def as_matrix(x: Array, axes: tuple[int, ...]) -> Array:
 
 
 class Columns:
-    """A matrix of (rows, columns) as long rows, in pieces that fit a cache."""
+    """A matrix of (rows, columns) as long rows, in pieces that fit a cache, shared among threads."""
 
     def __init__(self, matrix: Array) -> None:
         rows, self.columns = matrix.shape
@@ -47,12 +50,18 @@ class Columns:
         """Return a number for each column as one for each place in a long row."""
         return np.tile(values, self.fold)
 
-    def pieces(self) -> Iterator[tuple[slice, Array]]:
-        """Yield the place of each piece among the long rows, and room for an array of its size."""
-        room = np.empty((self.step, self.long), self.dtype)
-        for a in range(0, self.count, self.step):
-            piece = slice(a, min(a + self.step, self.count))
-            yield piece, room[: piece.stop - a]
+    def each(self, work: Callable[[slice, Array], Any]) -> list[Any]:
+        """Return what `work` returns for the place of each piece among the long rows and room for an array of its size.
+
+        The threads share them.
+        """
+
+        def part(start: int, stop: int) -> list[Any]:
+            room = np.empty((min(self.step, stop - start), self.long), self.dtype)
+            places = [slice(a, min(a + self.step, stop)) for a in range(start, stop, self.step)]
+            return [work(piece, room[: piece.stop - piece.start]) for piece in places]
+
+        return [found for some in share(part, self.count, 1 + WORTH // self.long) for found in some]
 
     def sum(self, long_rows: Array) -> Array:
         """Return the sum of each column, of some long rows."""
@@ -67,21 +76,28 @@ def normalize(matrix: Array, weight: Array, bias: Array, eps: float, out: Array)
     """
     columns = Columns(matrix)
     x, result, n = columns.rows(matrix), columns.rows(out), len(matrix)
-    mean = sum(columns.sum(x[piece]) for piece, _ in columns.pieces()) / n
-    middle = columns.along(mean)
-    squares = 0
-    for piece, room in columns.pieces():
-        np.subtract(x[piece], middle, out=room)
-        squares = squares + columns.sum(np.multiply(room, room, out=room))
-    var = squares / n
+
+    def moments(piece: slice, room: Array) -> tuple[int, Array, Array]:
+        count = (piece.stop - piece.start) * columns.fold
+        mean = columns.sum(x[piece]) / count
+        np.subtract(x[piece], columns.along(mean), out=room)
+        return count, mean, columns.sum(np.multiply(room, room, out=room))
+
+    # Those of all from those of each (Chan, Golub and LeVeque 1979), so that the array is read once.
+    found = columns.each(moments)
+    mean = sum(count * middle for count, middle, _ in found) / n
+    var = sum(squares + count * (middle - mean) ** 2 for count, middle, squares in found) / n
     scale = 1 / np.sqrt(var + eps)
-    factor = columns.along(scale if weight is None else scale * weight)
+    middle, factor = columns.along(mean), columns.along(scale if weight is None else scale * weight)
     shift = None if bias is None else columns.along(bias)
-    for piece, _ in columns.pieces():
-        found = np.subtract(x[piece], middle, out=result[piece])
-        found *= factor
+
+    def finish(piece: slice, room: Array) -> None:
+        done = np.subtract(x[piece], middle, out=result[piece])
+        done *= factor
         if shift is not None:
-            found += shift
+            done += shift
+
+    columns.each(finish)
     return mean, var, scale
 
 
@@ -92,22 +108,27 @@ def gradients(
     columns = Columns(matrix)
     x, sent, n = columns.rows(matrix), columns.rows(g), len(matrix)
     middle = columns.along(mean)
-    to_weight = to_bias = np.zeros_like(mean)
-    for piece, room in columns.pieces():
+
+    def sums(piece: slice, room: Array) -> tuple[Array, Array]:
         np.subtract(x[piece], middle, out=room)
         room *= sent[piece]
-        to_weight = to_weight + scale * columns.sum(room)
-        to_bias = to_bias + columns.sum(sent[piece])
+        return columns.sum(room), columns.sum(sent[piece])
+
+    to_weight, to_bias = (sum(parts) for parts in zip(*columns.each(sums), strict=True))
+    to_weight = scale * to_weight
     if out is None:
         return to_weight, to_bias
     result = columns.rows(out)
     factor = scale if weight is None else scale * weight
     by_factor, slope = columns.along(factor), columns.along(factor * scale * to_weight / n)
     shift = columns.along(factor * to_bias / n)
-    for piece, room in columns.pieces():
+
+    def finish(piece: slice, room: Array) -> None:
         np.subtract(x[piece], middle, out=room)
         room *= slope
         room += shift
-        found = np.multiply(sent[piece], by_factor, out=result[piece])
-        found -= room
+        done = np.multiply(sent[piece], by_factor, out=result[piece])
+        done -= room
+
+    columns.each(finish)
     return to_weight, to_bias

@@ -10,10 +10,10 @@ import numpy as np
 from autograd.kernels import lines, planes, single, unrolled
 from autograd.kernels.layout import channels_last, new_images
 from autograd.kernels.windows import Windows
-from autograd.threads import share
+from autograd.threads import WORTH, crew, share
 
 Array = Any
-WORTH: Final = 1 << 23  # multiply-adds for which a thread is worth its start: some 150 µs
+COPIES: Final = 1 << 20  # numbers in copied windows for which it is
 MANY: Final = 16  # channels of a result: with fewer, matrix products are quicker the other way round
 FEW: Final = 512  # pixels of results: for fewer it takes longer to prepare lines than they save
 
@@ -42,9 +42,10 @@ def with_row(windows: Windows) -> Windows:
     return Windows(*((one, *sizes) for one, sizes in zip((1, 1, 1, 1, 0, 0, 1), windows, strict=True)))
 
 
-def worth(windows: Windows, weights: int) -> int:
-    """Return how many images are worth a thread."""
-    return 1 + WORTH // max(1, weights * math.prod(windows.out))
+def worth(windows: Windows, shape: tuple[int, ...]) -> int:
+    """Return how many images are worth a thread, for weights of `shape`: by the products, or by the copies for them."""
+    places = max(1, math.prod(windows.out))
+    return 1 + min(WORTH // max(1, math.prod(shape) * places), COPIES // max(1, math.prod(shape[1:]) * places))
 
 
 def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: int) -> Array:
@@ -54,23 +55,22 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: in
     if x.size and single.suits(windows, len(x), weight):
         return single.correlate(x, weight, bias, windows, groups, dtype)
     out = new_images(count >= MANY, (len(x), count, *windows.out), dtype)
-    lines_first, planes_then = by_lines(windows, x, count, groups, dtype), by_planes(windows, count, groups)
+    if by_lines(windows, x, count, groups, dtype):
+        if x.ndim == 3:
+            done = lines.correlate(x[:, :, None], weight[:, :, None], bias, with_row(windows), out[:, :, None])
+        else:
+            done = lines.correlate(x, weight, bias, windows, out)
+        if done:
+            return out
+    few = by_planes(windows, count, groups)
 
     def part(start: int, stop: int) -> None:
-        images, place = x[start:stop], out[start:stop]
-        if lines_first:
-            if x.ndim == 3:
-                operands = images[:, :, None], weight[:, :, None], bias, with_row(windows), place[:, :, None]
-            else:
-                operands = images, weight, bias, windows, place
-            if lines.correlate(*operands):
-                return
-        if planes_then:
-            planes.correlate(images, weight, bias, windows, place)
+        if few:
+            planes.correlate(x[start:stop], weight, bias, windows, out[start:stop])
         else:
-            unrolled.correlate(images, weight, bias, windows, groups, place)
+            unrolled.correlate(x[start:stop], weight, bias, windows, groups, out[start:stop])
 
-    share(part, len(x), worth(windows, weight.size))
+    share(part, len(x), worth(windows, weight.shape))
     return out
 
 
@@ -90,7 +90,7 @@ def correlate_back(g: Array, weight: Array, windows: Windows, groups: int) -> Ar
         else:
             unrolled.correlate_back(g[start:stop], weight, windows, groups, images[start:stop])
 
-    share(part, len(g), worth(windows, weight.size))
+    share(part, len(g), worth(windows, weight.shape))
     return images
 
 
@@ -106,24 +106,45 @@ def turned(windows: Windows) -> Windows:
 def weight_gradient(x: Array, g: Array, windows: Windows, groups: int, shape: tuple[int, ...]) -> Array:
     """Return the gradient of weights of `shape` (O, C/groups, *kernel) from that of the results."""
     dtype = np.result_type(x, g)
-    lines_first = by_lines(windows, x, shape[0], groups, dtype)
+    if by_lines(windows, x, shape[0], groups, dtype):
+        if x.ndim == 3:
+            wide = (*shape[:2], 1, *shape[2:])
+            found = lines.weight_gradient(x[:, :, None], g[:, :, None], with_row(windows), wide, dtype).reshape(shape)
+        else:
+            found = lines.weight_gradient(x, g, windows, shape, dtype)
+        if np.isfinite(found.sum()):
+            return found
 
     def part(start: int, stop: int) -> Array:
-        images, sent = x[start:stop], g[start:stop]
-        if lines_first:
-            if x.ndim == 3:
-                wide = (*shape[:2], 1, *shape[2:])
-                found = lines.weight_gradient(images[:, :, None], sent[:, :, None], with_row(windows), wide, dtype)
-            else:
-                found = lines.weight_gradient(images, sent, windows, shape, dtype)
-            if np.isfinite(found.sum()):
-                return found.reshape(shape)
-        return unrolled.weight_gradient(images, sent, windows, groups, shape, dtype)
+        return unrolled.weight_gradient(x[start:stop], g[start:stop], windows, groups, shape, dtype)
 
-    found, *others = share(part, len(x), worth(windows, math.prod(shape)))
+    found, *others = share(part, len(x), worth(windows, shape))
     for other in others:
         found += other
     return found
+
+
+def gradients(
+    g: Array, x: Array, weight: Array, windows: Windows, groups: int, needs: tuple[bool, ...]
+) -> tuple[Array, Array, Array]:
+    """Return the gradients of images, weights and bias, as far as they are needed, from that of the results."""
+
+    def work(start: int, stop: int) -> list[Array]:
+        found = []
+        for i in range(start, stop):
+            if not needs[i]:
+                found.append(None)
+            elif i == 0:
+                found.append(correlate_back(g, weight, windows, groups))
+            else:
+                found.append(weight_gradient(x, g, windows, groups, weight.shape))
+        return found
+
+    # Two threads take one each: that is half as many hand-overs as with halves of either.
+    apart = needs[0] and needs[1] and crew(len(g) // worth(windows, weight.shape)) == 2
+    parts = share(work, 2) if apart else [work(0, 2)]
+    to_x, to_weight = (found for part in parts for found in part)
+    return to_x, to_weight, bias_gradient(g) if needs[2] else None
 
 
 def bias_gradient(g: Array) -> Array:

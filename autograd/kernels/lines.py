@@ -19,14 +19,16 @@ channels on 32x32 pixels, 0.68 for 64 to 64 on 16x16; without minimal filtering 
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator
-from itertools import product
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
 
+from autograd.kernels import products
 from autograd.kernels.windows import Sizes, Windows
+from autograd.threads import WORTH, crew, share
 
 Array = Any
 BLOCK: Final = 1 << 21  # bytes of padded images at a time: half as much or twice cost some percent more
@@ -45,9 +47,13 @@ class Field:
         self.flat = np.zeros((lead + room) * channels + self.count * self.row, dtype)
         self.pixels = self.flat[lead * channels :][: self.count * self.row].reshape(shape)
 
-    def rows(self) -> Array:
-        """Return the rows as seen from the windows: each begins with its padding."""
-        return self.flat[: self.count * self.row].reshape(self.count, self.row)
+    def pairs(self, start: int) -> Array:
+        """Return rows as seen from the windows, two by two from `start` on: (2, pairs, numbers of a row).
+
+        Each begins with its padding. There are as many pairs as leave two rows.
+        """
+        count = self.count // 2 - 1
+        return self.flat[start * self.row :][: 2 * count * self.row].reshape(count, 2, self.row).swapaxes(0, 1)
 
 
 class Direct:
@@ -56,7 +62,7 @@ class Direct:
     together = 1  # rows of results that are computed together
 
     def __init__(self, rows: int, dilation: int) -> None:
-        self.products = rows
+        self.products = self.buffers = rows
         self.dilation = dilation
 
     def filters(self, taps: Array) -> Array:
@@ -67,20 +73,22 @@ class Direct:
         """Return the gradient of the taps from that of the filters: the transpose of `filters`."""
         return filters
 
-    def inputs(self, field: Field, room: int) -> list[Array]:
-        """Return what each filter is multiplied with, as flat arrays with `room` numbers behind."""
-        return [field.flat[i * self.dilation * field.row :] for i in range(self.products)]
+    def room(self, field: Field, room: int) -> tuple[Array, int]:
+        """Return where the filters find what they are multiplied with, flat, and how far apart, once it is filled."""
+        return field.flat, self.dilation * field.row
 
-    def results(self, multiply: Callable[[int, Array], Array], buffers: Array) -> list[Array]:
-        """Return the results, rows computed together apart; `multiply(i, room)` is the product of the i-th filter."""
-        total = multiply(0, buffers[0])
-        for i in range(1, self.products):
-            total += multiply(i, buffers[1])
-        return [total]
+    def fill(self, field: Field, flat: Array, step: int) -> None:
+        """Write there what belongs to the pixels in the field."""
 
-    def products_of(self, gradients: list[Array]) -> list[Array]:
-        """Return the gradient of each product from that of the results: the transpose of `results`."""
-        return gradients * self.products
+    def sums(self, found: Array) -> tuple[Array, Array | None]:
+        """Return two arrays, or one, whose sum is the results, rows computed together apart, from all products."""
+        for i in range(1, self.products - 1):
+            found[0] += found[i]
+        return found[:1], found[-1:] if self.products > 1 else None
+
+    def spread(self, gradients: Array) -> Array:
+        """Return the gradients of all products from those of the results, which come first: the transpose of `sums`."""
+        return np.broadcast_to(gradients[0], gradients.shape)
 
 
 class Minimal:
@@ -88,43 +96,48 @@ class Minimal:
 
     together = 2
     products = 4
+    buffers = 5
 
     def filters(self, taps: Array) -> Array:
         first, middle, last = taps
         half = (first + last) / 2
-        return np.stack([first, half + middle / 2, half - middle / 2, last])
+        return np.stack([first, -last, half + middle / 2, half - middle / 2])
 
     def taps(self, filters: Array) -> Array:
-        first, plus, minus, last = filters
+        first, last, plus, minus = filters
         half = (plus + minus) / 2
         return np.stack([first + half, (plus - minus) / 2, half - last])
 
-    def inputs(self, field: Field, room: int) -> list[Array]:
-        rows, pairs = field.rows(), field.count // 2 - 1
-        a, b, c, d = (rows[i : i + 2 * pairs : 2] for i in range(4))
-        found = np.empty((4, pairs * field.row + room), rows.dtype)
-        found[:, pairs * field.row :] = 0
-        for (subtract_or_add, x, y), flat in zip(
-            ((np.subtract, a, c), (np.add, b, c), (np.subtract, c, b), (np.subtract, b, d)), found, strict=True
-        ):
-            subtract_or_add(x, y, out=flat[: pairs * field.row].reshape(pairs, field.row))
-        return list(found)
+    def room(self, field: Field, room: int) -> tuple[Array, int]:
+        numbers = (field.count // 2 - 1) * field.row
+        flat = np.empty((4, numbers + room), field.flat.dtype)
+        flat[:, numbers:] = 0
+        return flat.reshape(-1), numbers + room
 
-    def results(self, multiply: Callable[[int, Array], Array], buffers: Array) -> list[Array]:
-        even, odd, minus, last = (multiply(i, buffers[i]) for i in range(4))
-        even += odd
-        even += minus
-        odd -= minus
-        odd -= last
-        return [even, odd]
+    def fill(self, field: Field, flat: Array, step: int) -> None:
+        this, after = field.pairs(0), field.pairs(2)
+        numbers = this.shape[1] * field.row
+        first, plus, minus = (part[..., :numbers].reshape(-1, *this.shape[1:]) for part in np.split(
+            flat.reshape(4, step), (2, 3)
+        ))
+        np.subtract(this, after, out=first)
+        np.add(this[1], after[0], out=plus[0])
+        np.subtract(after[0], this[1], out=minus[0])
 
-    def products_of(self, gradients: list[Array]) -> list[Array]:
-        even, odd = gradients
-        return [even, even + odd, even - odd, odd]  # the last with the other sign, as `taps` has it
+    def sums(self, found: Array) -> tuple[Array, Array | None]:
+        np.subtract(found[2], found[3], out=found[4])
+        found[3] += found[2]
+        return found[:2], found[3:]
+
+    def spread(self, gradients: Array) -> Array:
+        even, odd, plus, minus = gradients
+        np.add(even, odd, out=plus)
+        np.subtract(even, odd, out=minus)
+        return gradients
 
 
 class Lines:
-    """How a convolution goes over `images` images and `rows` rows of results at a time."""
+    """How a convolution goes over `images` images and `rows` rows of results at a time, and the room for it."""
 
     def __init__(self, windows: Windows, channels: int, out: int, images: int, rows: int, dtype: Any) -> None:
         self.windows, self.channels, self.out, self.images, self.dtype = windows, channels, out, images, dtype
@@ -133,62 +146,78 @@ class Lines:
         self.groups = -(-rows // self.way.together)  # of rows of results that are computed together
         self.pitch = windows.pitch
         self.middle = windows.padded[1:-1]
+        self.place, self.part = windows.inside()
         line = images * math.prod(self.middle) * self.pitch
-        self.runs = -(-self.groups * line // self.width)
+        runs = -(-self.groups * line // self.width)
+        self.pieces = -(-runs // (products.rows_at_a_time(self.width * channels, out) or runs))
+        self.step = -(-runs // self.pieces)  # runs that are multiplied at a time
         self.shifts = [0]  # how many pixels on each tap along a middle axis reads
         if self.middle:
             self.shifts = [i * windows.dilation[1] * images * self.pitch for i in range(windows.kernel[1])]
-        field = (self.groups * self.way.together + windows.reach[0] - 1, *self.middle, images, self.pitch, channels)
-        self.room = 2 * self.width + self.shifts[-1]  # what the last windows, which mean nothing, read
-        self.field = Field(field, max(windows.before[-1], 0), self.room, dtype)
+        self.runs = self.pieces * self.step
+        # What the last windows, which mean nothing, read.
+        room = self.runs * self.width - self.groups * line + self.width + self.shifts[-1]
+        rows_read = self.groups * self.way.together + windows.reach[0] - 1
+        shape = (rows_read, *self.middle, images, self.pitch, channels)
+        self.field = Field(shape, max(windows.before[-1], 0), room, dtype)
+        self.inputs, self.apart = self.way.room(self.field, room * channels)
+        self.filled: Any = None
 
-    def load(self, x: Array, row: int) -> list[Array]:
-        """Return what the filters are multiplied with, from images (N, C, *size) and the padded row to begin with."""
+    def load(self, x: Array, row: int) -> None:
+        """Fill `inputs` with what the filters are multiplied with, from images and the padded row to begin with."""
         windows, field = self.windows, self.field
         top = windows.before[0] - row  # where the images begin
         first = min(max(top, 0), field.count)
         last = min(max(top + windows.size[0], first), field.count)
-        field.pixels[:first] = 0
-        field.pixels[last:] = 0
-        field.pixels[..., len(x) :, :, :] = 0
-        place, part = windows.inside()
-        pixels = slice(part[-1].stop - part[-1].start)
-        seen = lines_first(x[(..., slice(first - top, last - top), *part[2:])])
-        field.pixels[(slice(first, last), *place[2:-1], slice(len(x)), pixels)] = seen
-        return self.way.inputs(field, self.room * self.channels)
+        if self.filled not in (None, (first, last, len(x))):
+            field.pixels[...] = 0
+        self.filled = first, last, len(x)
+        pixels = slice(self.part[-1].stop - self.part[-1].start)
+        seen = lines_first(x[(..., slice(first - top, last - top), *self.part[2:])])
+        field.pixels[(slice(first, last), *self.place[2:-1], slice(len(x)), pixels)] = seen
+        self.way.fill(field, self.inputs, self.apart)
 
-    def matrices(self, flat: Array, shift: int) -> Array:
-        """Return the windows as matrices (width, runs, width * channels) of shared memory."""
-        size, run = flat.itemsize, self.width * self.channels
-        strides = (self.channels * size, run * size, size)
-        return np.ndarray((self.width, self.runs, run), flat.dtype, flat, shift * self.channels * size, strides)
+    def matrices(self, shift: int) -> Array:
+        """Return the windows as matrices (products, width, pieces, runs, width * channels) of shared memory."""
+        size, run = self.inputs.itemsize, self.width * self.channels
+        shape = (self.way.products, self.width, self.pieces, self.step, run)
+        strides = (self.apart * size, self.channels * size, self.step * run * size, run * size, size)
+        return np.ndarray(shape, self.inputs.dtype, self.inputs, shift * self.channels * size, strides)
 
     def by_run(self, flat: Array) -> Array:
-        """Return results, or room for them, as matrices (width, runs, O) that belong to those of `matrices`."""
-        return flat.reshape(self.runs, self.width, self.out).transpose(1, 0, 2)
+        """Return results, or room for them, as matrices (..., width, pieces, runs, O) as those of `matrices`."""
+        split = flat.reshape(len(flat), self.pieces, self.step, self.width, self.out)
+        return split.transpose(0, 3, 1, 2, 4)
 
     def buffers(self, count: int) -> Array:
-        """Return room for results: zeros, which stay where no results are written."""
-        return np.zeros((count, self.runs * self.width * self.out), self.dtype)
+        """Return room for results."""
+        return np.empty((count, self.runs * self.width * self.out), self.dtype)
 
-    def products(self, inputs: list[Array], filters: Array, buffers: Array) -> list[Array]:
-        """Return the results, rows computed together apart, from what `load` returned; they are good until the next."""
+    def multiply(self, filters: Array, found: Array) -> None:
+        """Write the product of each filter with its inputs, as `load` left them, into `found`."""
+        place = self.by_run(found)
+        for shift, matrices in zip(self.shifts, filters.swapaxes(0, 1)[:, :, None, None], strict=True):
+            if shift == 0:
+                np.matmul(self.matrices(0), matrices, out=place)
+            else:
+                place += self.matrices(shift) @ matrices
 
-        def multiply(i: int, found: Array) -> Array:
-            np.matmul(self.matrices(inputs[i], 0), filters[i, 0], out=self.by_run(found))
-            for shift, matrix in zip(self.shifts[1:], filters[i, 1:], strict=True):
-                self.by_run(found)[...] += self.matrices(inputs[i], shift) @ matrix
-            return found
+    def multiply_back(self, sent: Array) -> Array:
+        """Return the gradient of the filters from those of the products."""
+        sent = self.by_run(sent)
+        found = [(self.matrices(shift).swapaxes(-1, -2) @ sent).sum(axis=(1, 2)) for shift in self.shifts]
+        return np.stack(found, axis=1)
 
-        return self.way.results(multiply, buffers)
-
-    def pairs(self, flats: Iterable[Array], images: Array) -> Iterator[tuple[Array, Array]]:
-        """Yield what means something in buffers of results beside the rows of `images` (N, O, *out) it belongs to."""
+    def rows(self, flat: Array) -> Array:
+        """Return results that lie flat as rows: (..., rows, *middle, images, pixels, O)."""
         shape = (self.groups, *self.middle, self.images, self.pitch, self.out)
-        size = math.prod(shape)
-        for i, flat in enumerate(flats):
+        return flat[..., : math.prod(shape)].reshape(*flat.shape[:-1], *shape)
+
+    def places(self, images: Array) -> Iterator[tuple[Any, Array]]:
+        """Yield the index among such rows, computed together, of what means something, beside its place in `images`."""
+        for i in range(self.way.together):
             rows = lines_first(images)[i :: self.way.together]
-            yield flat[:size].reshape(shape)[tuple(map(slice, rows.shape))], rows
+            yield (i, *map(slice, rows.shape)), rows
 
 
 def way_of(windows: Windows) -> Any:
@@ -203,14 +232,23 @@ def lines_first(images: Array) -> Array:
     return images.transpose(*range(2, images.ndim - 1), 0, images.ndim - 1, 1)
 
 
-def tiles(windows: Windows, n: int, bytes_of_pixel: int) -> tuple[int, int, list[tuple[slice, slice]]]:
-    """Return how many images and rows of results go at a time, so that they fit a cache, and the places of both."""
-    image = math.prod(windows.padded) * bytes_of_pixel
+def tiles(
+    windows: Windows, n: int, channels: int, out: int, itemsize: int
+) -> tuple[int, int, list[tuple[slice, slice]]]:
+    """Return how many images and rows of results go at a time, so that they fit a cache, and the places of both.
+
+    There are as many for each thread, where there is enough work for threads.
+    """
+    threads = crew(n * math.prod(windows.out) * math.prod(windows.kernel) * channels * out // WORTH)
+    image = math.prod(windows.padded) * max(channels, out) * itemsize
     bands = min(-(-image // BLOCK), windows.out[0])
     rows = -(-windows.out[0] // bands)
     rows += rows % 2  # so that pairs stay together
-    images = max(1, -(-n // -(-n * image // BLOCK))) if bands == 1 else 1
-    starts = product(range(0, n, images), range(0, windows.out[0], rows))
+    images = 1
+    if bands == 1:
+        count = -(-n * image // BLOCK)
+        images = max(1, -(-n // max(1, -(-count // threads) * threads)))
+    starts = itertools.product(range(0, n, images), range(0, windows.out[0], rows))
     return images, rows, [(slice(a, a + images), slice(b, b + rows)) for a, b in starts]
 
 
@@ -225,19 +263,28 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, out: Array
     filters = way_of(windows).filters(taps)
     # Along whole lines: a loop over the channels of each pixel would be a short one.
     added = None if bias is None else np.tile(bias.astype(out.dtype, copy=False), (windows.out[-1], 1))
-    images, rows, places = tiles(windows, len(x), channels * out.itemsize)
-    lines, finite = Lines(windows, channels, count, images, rows, out.dtype), True
-    buffers = lines.buffers(max(2, lines.way.products))
-    with np.errstate(all="ignore"):  # what means nothing may overflow
-        for some, band in places:
-            results = lines.products(lines.load(x[some], band.start), filters, buffers)
-            finite = finite and all(np.isfinite(result.sum()) for result in results)
-            for found, place in lines.pairs(results, out[some, :, band]):
-                if added is None:
-                    place[...] = found
-                else:
-                    np.add(found, added, out=place)
-    return finite
+    images, rows, places = tiles(windows, len(x), channels, count, out.itemsize)
+
+    def part(start: int, stop: int) -> bool:
+        lines, finite = Lines(windows, channels, count, images, rows, out.dtype), True
+        buffers = lines.buffers(lines.way.buffers)
+        found = buffers[: lines.way.products]
+        with np.errstate(all="ignore"):  # what means nothing may overflow
+            for some, band in places[start:stop]:
+                lines.load(x[some], band.start)
+                lines.multiply(filters, found)
+                finite = finite and bool(np.isfinite(np.vdot(found, found)))
+                sums = [None if array is None else lines.rows(array) for array in lines.way.sums(buffers)]
+                for index, place in lines.places(out[some, :, band]):
+                    if sums[1] is None:
+                        place[...] = sums[0][index]
+                    else:
+                        np.add(sums[0][index], sums[1][index], out=place)
+                    if added is not None:
+                        place += added
+        return finite
+
+    return all(share(part, len(places)))
 
 
 def weight_gradient(x: Array, g: Array, windows: Windows, shape: Sizes, dtype: Any) -> Array:
@@ -246,20 +293,26 @@ def weight_gradient(x: Array, g: Array, windows: Windows, shape: Sizes, dtype: A
     Where something is Inf or NaN, more of it may be than should.
     """
     count, channels = shape[:2]
-    images, rows, places = tiles(windows, len(x), max(channels, count) * np.dtype(dtype).itemsize)
-    lines = Lines(windows, channels, count, images, rows, dtype)
-    gradients = lines.buffers(lines.way.together)
-    filters = np.zeros((lines.way.products, len(lines.shifts), lines.width * channels, count), dtype)
-    with np.errstate(all="ignore"):
-        for some, band in places:
-            inputs, sent = lines.load(x[some], band.start), g[some, :, band]
-            if len(sent) < images or sent.shape[2] < rows:
-                gradients[...] = 0
-            for gradient, place in lines.pairs(gradients, sent):
-                gradient[...] = place
-            for flat, of_product, landing in zip(inputs, lines.way.products_of(list(gradients)), filters, strict=True):
-                for shift, sums in zip(lines.shifts, landing, strict=True):
-                    read = lines.matrices(flat, shift).swapaxes(1, 2)
-                    sums += np.matmul(read, lines.by_run(of_product)).sum(axis=0)
-    taps = lines.way.taps(filters).reshape(*windows.kernel, channels, count)
+    images, rows, places = tiles(windows, len(x), channels, count, np.dtype(dtype).itemsize)
+    way = way_of(windows)
+
+    def part(start: int, stop: int) -> Array:
+        lines = Lines(windows, channels, count, images, rows, dtype)
+        buffers = lines.buffers(way.products)
+        gradients = buffers[: way.together]
+        gradients[...] = 0  # as it stays where nothing is written
+        total: Array = 0
+        with np.errstate(all="ignore"):
+            for some, band in places[start:stop]:
+                lines.load(x[some], band.start)
+                sent = g[some, :, band]
+                if len(sent) < images or sent.shape[2] < rows:
+                    gradients[...] = 0
+                for index, place in lines.places(sent):
+                    lines.rows(gradients)[index] = place
+                total = total + lines.multiply_back(way.spread(buffers))
+        return total
+
+    filters = sum(share(part, len(places)))
+    taps = way.taps(filters).reshape(*windows.kernel, channels, count)
     return np.moveaxis(taps, (-2, -1), (1, 0))

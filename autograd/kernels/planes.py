@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from autograd.kernels.products import matmul_wide
 from autograd.kernels.windows import Windows
 
 Array = Any
@@ -90,7 +91,7 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, out: Array
     for some in planes.pieces(len(x)):
         n = some.stop - some.start
         planes.images_in(flat, n)[...] = planes.part(x[some])
-        found, place = planes.results(matrix @ planes.columns(flat), n), planes_first(out[some])
+        found, place = planes.results(matmul_wide(matrix, planes.columns(flat)), n), planes_first(out[some])
         if added is None:
             place[...] = found
         else:
@@ -107,7 +108,7 @@ def correlate_back(g: Array, weight: Array, windows: Windows, images: Array) -> 
     for some in planes.pieces(len(g)):
         n = some.stop - some.start
         planes.results(sent, n)[...] = planes_first(g[some])
-        spread = (matrix @ sent).reshape(planes.channels, *windows.kernel, planes.places)
+        spread = matmul_wide(matrix, sent).reshape(planes.channels, *windows.kernel, planes.places)
         flat = planes.flat()
         for at, _ in windows.taps():
             start = sum(i * s for i, s in zip(at, planes.steps, strict=True))

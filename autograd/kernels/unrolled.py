@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from autograd.kernels import products
 from autograd.kernels.layout import channels_last, new_images
 from autograd.kernels.windows import Sizes, Windows
 
@@ -129,7 +130,10 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: in
     matrices = unrolled.matrices(weight)
     for some in unrolled.pieces(len(x)):
         read, place = unrolled.of(x[some]), by_window(out[some], groups)
-        found = read @ matrices if last else matrices.swapaxes(1, 2) @ read.swapaxes(1, 2)
+        if last:
+            found = products.matmul(read, matrices, np.empty((*read.shape[:-1], each), out.dtype))
+        else:
+            found = products.matmul_wide(matrices.swapaxes(1, 2), read.swapaxes(1, 2))
         if added is None:
             place[...] = found.reshape(place.shape)
         else:
@@ -152,11 +156,14 @@ def correlate_back(g: Array, weight: Array, windows: Windows, groups: int, image
         padded = new_images(last, (n, groups * each, *windows.padded), images.dtype, np.zeros)
         landing = by_window(padded, groups)
         if last:
-            spread = (sent @ matrices.swapaxes(1, 2)).reshape(groups, n, *windows.out, *windows.kernel, each)
+            room = np.empty((*sent.shape[:-1], unrolled.numbers), images.dtype)
+            spread = products.matmul(sent, matrices.swapaxes(1, 2), room)
+            spread = spread.reshape(groups, n, *windows.out, *windows.kernel, each)
             for at, under in windows.taps():
                 landing[(*under, slice(None))] += spread[(..., *at, slice(None))]
         else:
-            spread = (matrices @ sent.swapaxes(1, 2)).reshape(groups, each, *windows.kernel, n, *windows.out)
+            spread = products.matmul_wide(matrices, sent.swapaxes(1, 2))
+            spread = spread.reshape(groups, each, *windows.kernel, n, *windows.out)
             for at, under in windows.taps():
                 landing[under] += spread[(slice(None), slice(None), *at)]
         images[some][part] = padded[place]
@@ -167,5 +174,5 @@ def weight_gradient(x: Array, g: Array, windows: Windows, groups: int, shape: Si
     unrolled = Unrolled(windows, x, groups, np.dtype(dtype))
     total = np.zeros((groups, unrolled.numbers, shape[0] // groups), dtype)
     for some in unrolled.pieces(len(x)):
-        total += unrolled.of(x[some]).swapaxes(1, 2) @ unrolled.results(g[some])
+        total += products.matmul_over_rows(unrolled.of(x[some]), unrolled.results(g[some]))
     return unrolled.kernels(total, shape)

@@ -49,8 +49,10 @@ def keep(g: Array, mask: Array) -> Array:
     if not g.shape:
         return g if mask else g.dtype.type(0)
     if g.size > SMALL and (bits := BITS.get(g.dtype)):
-        # All bits of a number or none: a tenth of the time of a choice that the processor cannot foresee.
-        return np.bitwise_and(g.view(bits), -np.asarray(mask, bits)).view(g.dtype)
+        # The bits of a number as an integer, times 0 or 1: a tenth of the time of a choice that cannot be foreseen.
+        kept = np.asarray(mask).astype(bits)
+        kept = np.multiply(kept, g.view(bits), out=kept if kept.shape == g.shape else None)
+        return kept.view(g.dtype)
     return np.where(mask, g, 0)
 
 

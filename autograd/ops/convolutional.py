@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from autograd.kernels.correlation import bias_gradient, correlate, correlate_back, weight_gradient
+from autograd.kernels.correlation import bias_gradient, correlate, correlate_back, gradients, weight_gradient
 from autograd.kernels.windows import check_weight, convolved, transposed
 from autograd.operation import Array, operation
 from autograd.ops.indexing import scatter
@@ -20,11 +20,7 @@ def convolution_rule(
     g: Array, needs: tuple[bool, ...], x: Array, weight: Array, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> tuple[Array, Array, Array]:
     windows = convolved(x.shape[2:], weight.shape[2:], stride, padding, dilation)
-    return (
-        correlate_back(g, weight, windows, groups) if needs[0] else None,
-        weight_gradient(x, g, windows, groups, weight.shape) if needs[1] else None,
-        bias_gradient(g) if needs[2] else None,
-    )
+    return gradients(g, x, weight, windows, groups, needs)
 
 
 def convolution_by_taps(

@@ -11,18 +11,15 @@ from typing import Any, Final
 
 import numpy as np
 
+from autograd.blocks import in_pieces
 from autograd.kernels.layout import channels_last, new_images
 from autograd.kernels.windows import Sizes, Windows, check_images, counts, pooled
 from autograd.operation import Array, operation
 from autograd.ops.arithmetic import keep
 from autograd.ops.indexing import scatter
 from autograd.tensor import Tensor
-from autograd.threads import share
 
 __all__ = ["avg_pool", "max_pool"]
-
-CACHED: Final = 1 << 19  # bytes of images at a time
-WORTH: Final = 1 << 17  # numbers of images that are worth a thread
 
 
 def filled(x: Array, windows: Windows, value: Any) -> Array:
@@ -33,18 +30,6 @@ def filled(x: Array, windows: Windows, value: Any) -> Array:
     padded[...] = value
     padded[windows.inside()[0]] = x
     return padded
-
-
-def pieces(images: Array, start: int, stop: int) -> Iterator[slice]:
-    """Yield the places of some images at a time, as fit a cache, from `start` to `stop`."""
-    step = max(1, CACHED // max(1, images[:1].nbytes))
-    for a in range(start, stop, step):
-        yield slice(a, min(a + step, stop))
-
-
-def worth(images: Array) -> int:
-    """Return how many images are worth a thread."""
-    return 1 + WORTH // max(1, math.prod(images.shape[1:]))
 
 
 def along(windows: Windows, axis: int) -> list[tuple[Any, ...]]:
@@ -107,15 +92,14 @@ def winners_of(
     winners = new_images(channels_last(x), best.shape, np.min_scalar_type(math.prod(windows.kernel) - 1))
     lowest, has_padding = lowest_of(x.dtype), any((*windows.before, *windows.after))
 
-    def part(start: int, stop: int) -> None:
-        for piece in pieces(x, start, stop):
-            padded, top = filled(x[piece], windows, lowest), best[piece]
-            if np.isnan(top).any() or (has_padding and (top == lowest).any()):
-                take_carefully(padded, windows, lowest, winners[piece])
-            else:
-                take_winners(padded, windows, top, winners[piece])
+    def work(some: slice) -> None:
+        padded, top = filled(x[some], windows, lowest), best[some]
+        if np.isnan(top).any() or (has_padding and (top == lowest).any()):
+            take_carefully(padded, windows, lowest, winners[some])
+        else:
+            take_winners(padded, windows, top, winners[some])
 
-    share(part, len(x), worth(x))
+    in_pieces(work, len(x), x.size)
     return winners
 
 
@@ -137,16 +121,15 @@ def max_pool_rule(
     padded = new_images(channels_last(aux), shape, g.dtype, np.zeros)
     apart = all(s >= r for s, r in zip(windows.stride, windows.reach, strict=True))
 
-    def part(start: int, stop: int) -> None:
-        for piece in pieces(padded, start, stop):
-            sent, winners, images = g[piece], aux[piece], padded[piece]
-            for tap, (_, under) in enumerate(windows.taps()):
-                if apart:
-                    images[under] = keep(sent, winners == tap)
-                else:
-                    images[under] += keep(sent, winners == tap)
+    def work(some: slice) -> None:
+        sent, winners, images = g[some], aux[some], padded[some]
+        for tap, (_, under) in enumerate(windows.taps()):
+            if apart:
+                images[under] = keep(sent, winners == tap)
+            else:
+                images[under] += keep(sent, winners == tap)
 
-    share(part, len(padded), worth(padded))
+    in_pieces(work, len(padded), padded.size)
     return padded[windows.inside()[0]]
 
 
@@ -184,11 +167,10 @@ def max_pool(
     windows = pooled(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
     best = new_images(channels_last(x), (*x.shape[:2], *windows.out), x.dtype)
 
-    def part(start: int, stop: int) -> None:
-        for piece in pieces(x, start, stop):
-            take_largest(filled(x[piece], windows, lowest_of(x.dtype)), windows, best[piece])
+    def work(some: slice) -> None:
+        take_largest(filled(x[some], windows, lowest_of(x.dtype)), windows, best[some])
 
-    share(part, len(x), worth(x))
+    in_pieces(work, len(x), x.size)
     return best
 
 
@@ -217,9 +199,12 @@ def avg_pool_rule(
     if tiles(windows):
         split(padded, windows)[...] = np.expand_dims(part, tuple(range(3, 2 * len(windows.size) + 2, 2)))
         return padded
-    for piece in pieces(padded, 0, len(padded)):
+
+    def work(some: slice) -> None:
         for _, under in windows.taps():
-            padded[piece][under] += part[piece]
+            padded[some][under] += part[some]
+
+    in_pieces(work, len(padded), padded.size)
     return padded[windows.inside()[0]]
 
 
@@ -266,9 +251,12 @@ def avg_pool(
         split(x, windows).sum(axis=tuple(range(3, 2 * len(windows.size) + 2, 2)), dtype=dtype, out=means)
         means /= number
         return means
-    for piece in pieces(x, 0, len(x)):
-        padded, total = filled(x[piece], windows, 0), means[piece]
+
+    def work(some: slice) -> None:
+        padded, total = filled(x[some], windows, 0), means[some]
         for _, under in windows.taps():
             total += padded[under]
         total /= number
+
+    in_pieces(work, len(x), x.size)
     return means

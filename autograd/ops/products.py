@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -60,7 +59,10 @@ def matmul_y(g: Array, x: Array, y_shape: tuple[int, ...]) -> Array:
     return x.mT @ g
 
 
-matmul = operation(operator.matmul, name="matmul", x=matmul_x, y=matmul_y)
+@operation(name="matmul", x=matmul_x, y=matmul_y)
+def matmul(x: Array, y: Array) -> Array:
+    """NumPy's `matmul`, differentiable."""
+    return (rows(x) @ y).reshape(*x.shape[:-1], y.shape[1]) if x.ndim > 2 == y.ndim else x @ y
 
 
 def dot_x(g: Array, x_shape: tuple[int, ...], y: Array) -> Array:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from autograd import operation, ops
+from autograd.kernels.products import parts_of_columns
 from autograd.operation import Array
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"tanh": ops.tanh, "relu": ops.relu}
@@ -54,13 +55,21 @@ def by_gate(array: Array, gates: int) -> Array:
     return array.reshape(*array.shape[:-1], gates, array.shape[-1] // gates).swapaxes(-2, -3)
 
 
-def split_weight(weight: Array, gates: int) -> Array:
-    """Return weights (gates * H, H) as the matrices (gates, H, H) that states are multiplied with.
+def split_weight(weight: Array, gates: int, n: int) -> Array:
+    """Return weights (gates * H, H) as matrices (gates, parts, H, H / parts) that n states are multiplied with.
 
     A product for each gate leaves its results together in memory, for the operations on them: a step of an LSTM takes
-    0.8 of the time.
+    0.8 of the time. The parts are what OpenBLAS multiplies without copying: another 0.8.
     """
-    return np.ascontiguousarray(weight.reshape(gates, -1, weight.shape[1]).swapaxes(1, 2))
+    size = weight.shape[1]
+    split = weight.reshape(gates, parts_of_columns(n, size, size), -1, size)
+    return np.ascontiguousarray(split.swapaxes(2, 3))
+
+
+def multiply_by_gate(h: Array, weights: Array, out: Array) -> None:
+    """Write the products of states (N, H) with `split_weight(...)` into `out` (gates, N, H)."""
+    gates, parts, _, columns = weights.shape
+    np.matmul(h, weights, out=out.reshape(gates, len(h), parts, columns).swapaxes(1, 2))
 
 
 # h = activation(gates + h @ weight.T)
@@ -163,13 +172,13 @@ def lstm_sequence(gates: Array, weight: Array, h: Array, c: Array, reverse: bool
     steps, (n, size) = len(gates), c.shape
     dtype = np.result_type(gates, weight, h, c)
     out, activated = np.empty((2, steps, n, size), dtype), np.empty((steps, 4, n, size), dtype)
-    added, weights = by_gate(gates, 4), split_weight(weight, 4)
+    added, weights = by_gate(gates, 4), split_weight(weight, 4, n)
     # One tanh for all gates, since sigmoid(z) = (1 + tanh(z / 2)) / 2: NumPy's tanh takes a fifth of the time of exp.
     scale, shift = np.array([[0.5], [0.5], [1], [0.5]], dtype)[..., None], np.array([0.5, 0.5, 0, 0.5], dtype)
     squashed = np.empty((n, size), dtype)
     for t in order(steps, reverse):
         opened, (state, cell) = activated[t], out[:, t]
-        np.matmul(h, weights, out=opened)
+        multiply_by_gate(h, weights, opened)
         opened += added[t]
         opened *= scale
         np.tanh(opened, out=opened)
@@ -243,11 +252,11 @@ def gru_sequence(gates: Array, weight: Array, bias: Array, h: Array, reverse: bo
     steps, (n, size) = len(gates), h.shape
     dtype = np.result_type(gates, weight, h) if bias is None else np.result_type(gates, weight, bias, h)
     out, kept = np.empty((steps, n, size), dtype), np.empty((steps, 4, n, size), dtype)
-    added, weights = by_gate(gates, 3), split_weight(weight, 3)
+    added, weights = by_gate(gates, 3), split_weight(weight, 3, n)
     for t in order(steps, reverse):
         opened, new, inner, state = kept[t, :2], kept[t, 2], kept[t, 3], out[t]
-        np.matmul(h, weights[:2], out=opened)
-        np.matmul(h, weights[2], out=inner)
+        multiply_by_gate(h, weights[:2], opened)
+        multiply_by_gate(h, weights[2:], kept[t, 3:])
         if bias is not None:
             opened += bias[: 2 * size].reshape(2, 1, size)
             inner += bias[2 * size :]
