@@ -152,14 +152,15 @@ def binary(op: Operation) -> Callable[..., Any]:
 def general(op: Operation) -> Callable[..., Any]:
     """Return the function that calls any operation with a fixed number of inputs."""
     forward, current, total = op.forward, modes.current.get, len(op.names)
-    positions, others, count, elementwise = op.positions, op.others, len(op.positions), op.elementwise
+    positions, others = tuple(enumerate(op.positions)), op.others
+    count, elementwise = len(positions), op.elementwise
 
     def call(*args: Any, **kwargs: Any) -> Any:
         bound = op.bind(args, kwargs) if kwargs or len(args) != total else args
         values = list(bound)
         parents: list[Any] = [None] * count
-        seen = needed = i = 0
-        for position in positions:
+        seen = needed = 0
+        for i, position in positions:
             x = bound[position]
             if isinstance(x, Tensor):
                 seen += 1
@@ -167,7 +168,6 @@ def general(op: Operation) -> Callable[..., Any]:
                 if x._node is not None:
                     parents[i] = x._node
                     needed |= 1 << i
-            i += 1
         for position in others:
             x = bound[position]
             if x.__class__ in OPTIONS:
@@ -180,7 +180,7 @@ def general(op: Operation) -> Callable[..., Any]:
         if seen < count:
             if not seen:
                 return forward(*values)[0] if op.aux else forward(*values)
-            for position in positions:
+            for _, position in positions:
                 x = bound[position]
                 if not isinstance(x, Tensor) and x is not None:
                     values[position] = op.constant(x, needed > 0)

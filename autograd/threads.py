@@ -1,10 +1,11 @@
-"""How many threads work takes: those of OpenBLAS, which NumPy brings along, for matrix products and for ours.
+"""How many threads work takes, and how it is shared: matrix products and what is ours take those of OpenBLAS.
 
-OpenBLAS keeps a thread for each further core, and after a product lets them spin for a tenth of a second in wait for the
-next one. Threads of our own beside these would get half of a core: with them a small VGG took 1.2 to 1.4 times as long
-as without. So `share` has OpenBLAS's threads call Python, and its products inside take one thread each: there the VGG
-takes 0.7 of the time. A hand-over costs some 10 µs, so parts are to be large, of 100 µs or more; and between the loops
-of NumPy, Python runs one thread at a time, so those loops are to be long.
+OpenBLAS, which NumPy brings along, keeps a thread for each further core. After a product these spin for a tenth of a
+second in wait for the next; threads of our own would get half of a core beside them (a small VGG took 1.2 to 1.4 times
+as long as without). So `share` has OpenBLAS's threads call Python, and products inside take one thread each: the VGG
+takes 0.7 of the time so. What limits it is that Python runs one thread at a time. To begin, and to go on after a loop
+of NumPy's while the other thread is at work, takes some 10 µs; on virtual machines, where an idle core falls asleep,
+50. So parts are to take 100 µs or more, in few and long loops.
 """
 
 from __future__ import annotations
@@ -33,7 +34,13 @@ def get_num_threads() -> int:
     Where NumPy's BLAS is not OpenBLAS, that is how many there may be.
     """
     get = openblas.function("get_num_threads")
-    return int(get()) if get else available_cores()
+    if get is None:
+        return available_cores()
+    while True:
+        before = team().number
+        found = before or int(get())
+        if team().number == before:  # else a share of work began or ended meanwhile
+            return found
 
 
 def available_cores() -> int:
@@ -68,7 +75,8 @@ def set_num_threads(number: int) -> None:
             "NumPy's BLAS here is not OpenBLAS: set its threads by OMP_NUM_THREADS, MKL_NUM_THREADS or "
             "VECLIB_MAXIMUM_THREADS before NumPy is imported"
         )
-    setter(number)
+    with team().free:
+        setter(number)
 
 
 class Team:
@@ -76,12 +84,13 @@ class Team:
 
     def __init__(self) -> None:
         self.free = threading.Lock()
+        self.number: int | None = None  # of OpenBLAS's threads, while its products take one
         self.part: Callable[[int], None]
         self.errors: list[BaseException] = []
         self.entry = ENTRY(self.enter)
+        self.set = openblas.function("set_num_threads")
         # int gotoblas_pthread(int threads, void *function, void *argument, int step): each thread calls the function,
         # with an argument a step further on. It is not in OpenBLAS's header; where it is missing, there is no team.
-        self.set = openblas.function("set_num_threads")
         self.start = getattr(openblas.library(), "gotoblas_pthread", None) if self.set else None
         if self.start is not None:
             self.start.argtypes = (ctypes.c_int, ENTRY, ctypes.c_size_t, ctypes.c_int)
@@ -93,22 +102,33 @@ class Team:
             self.errors.append(error)
 
     def run(self, part: Callable[[int], None], number: int) -> None:
-        """Call `part(i)` for each i below `number`, all at once, the first in this thread; the lock is held."""
-        threads = get_num_threads()
-        self.part, self.errors = part, []
+        """Call `part(i)` for each i below `number`, all at once, the first in this thread; `free` is held."""
+        assert self.start is not None
+        self.part, self.errors, self.number = part, [], get_num_threads()
         try:
             self.set(1)
             self.start(number, self.entry, 0, 1)
         finally:
-            self.set(threads)
+            self.set(self.number)
+            self.number = None
             del self.part
         if self.errors:
             raise self.errors.pop()
 
+    def forget(self) -> None:
+        """Begin anew in a forked process, where whoever had the threads is not."""
+        self.free = threading.Lock()
+        if self.number is not None:
+            self.set(self.number)
+            self.number = None
+
 
 @functools.cache
 def team() -> Team:
-    return Team()
+    made = Team()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=made.forget)
+    return made
 
 
 def crew(parts: int) -> int:

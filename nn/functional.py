@@ -20,6 +20,7 @@ from autograd import Tensor, ops
 from autograd.operation import Array, operation
 from autograd.ops.arithmetic import keep
 from autograd.ops.indexing import land
+from autograd.ops.products import matrix_product
 from autograd.random import shared_generator
 from nn.casting import as_labels, casted, floating, given, plain
 from nn.loss_functions import (
@@ -303,12 +304,12 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True) -> Tensor:
 
 @operation(
     name="linear",
-    x=lambda g, weight: ops.matmul(g, weight),
+    x=lambda g, weight: matrix_product(g, weight),
     weight=lambda g, x, weight_shape: rows(g, weight_shape[0]).T @ rows(x, weight_shape[1]),
     bias=lambda g: g,
 )
 def product(x: Array, weight: Array, bias: Array = None) -> Array:
-    out = ops.matmul(x, weight.T)
+    out = matrix_product(x, weight.T)
     if bias is None:
         return out
     if bias.dtype != out.dtype or not out.shape:

@@ -118,12 +118,22 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run `forward` with the hooks around it. Errors name the module's path in the model that was called."""
         mode = current.get()
-        recording = mode is None or mode.grad
-        if recording:
-            first, places, token = scope.enter(), CALLED.get(), None
-            if places is None:
-                places = places_in(self)
-                token = CALLED.set(places)
+        if mode is not None and not mode.grad:
+            return self._run(args, kwargs)
+        first, places, token = scope.enter(), CALLED.get(), None
+        if places is None:
+            places = places_in(self)
+            token = CALLED.set(places)
+        try:
+            result = self._run(args, kwargs)
+        finally:
+            if token is not None:
+                CALLED.reset(token)
+        path, count = places.get(id(self)) or ("", None)
+        scope.leave(first, result, path, type(self).__name__, count)
+        return result
+
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
             if self._forward_pre_hooks:
                 for pre_hook in tuple(self._forward_pre_hooks.values()):
@@ -139,12 +149,6 @@ class Module:
         except Exception as error:
             name_place(error, self, args)
             raise
-        finally:
-            if recording and token is not None:
-                CALLED.reset(token)
-        if recording:
-            path, count = places.get(id(self)) or ("", None)
-            scope.leave(first, result, path, type(self).__name__, count)
         return result
 
     def register_forward_hook(self, hook: ForwardHook) -> Handle:
@@ -435,31 +439,37 @@ class Raised(NamedTuple):
     """What an error remembers of the module that it came from."""
 
     module: Module
-    message: str | None  # None where the place is told in a note
+    message: str | None  # None where a note tells the place
+    note: int  # which note that is
     inputs: str
 
 
 def name_place(error: Exception, module: Module, args: tuple[Any, ...]) -> None:
     """Put the path of the module that failed before an error's message, and the shapes of its inputs behind.
 
-    Called from the module that failed to the outermost one, since each knows its own parts.
+    Every module that the error passes calls this, from the innermost on: each knows the paths of its own parts.
     """
     raised: Raised | None = getattr(error, "module_raised", None)
     if raised is None:
         shapes = [str(tuple(a.shape)) for a in args if isinstance(a, (Tensor, np.ndarray))]
-        prefixed = isinstance(error, PREFIXED) and len(error.args) == 1 and isinstance(error.args[0], str)
-        raised = Raised(module, error.args[0] if prefixed else None, f", input {', '.join(shapes)}" if shapes else "")
+        told = isinstance(error, PREFIXED) and len(error.args) == 1 and isinstance(error.args[0], str)
+        if not told:
+            error.add_note("")
+        raised = Raised(
+            module,
+            error.args[0] if told else None,
+            len(getattr(error, "__notes__", ())) - 1,
+            f", input {', '.join(shapes)}" if shapes else "",
+        )
         error.module_raised = raised  # type: ignore[attr-defined]
         path = type(module).__name__
-        if not prefixed:
-            error.add_note("")
     else:
         place = places_in(module).get(id(raised.module))
         if place is None:
             return
         path = place.path
     if raised.message is None:
-        error.__notes__[-1] = f"in {path}{raised.inputs}"
+        error.__notes__[raised.note] = f"in {path}{raised.inputs}"
     else:
         error.args = (f"{path}: {raised.message}{raised.inputs}",)
 

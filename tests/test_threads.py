@@ -1,26 +1,35 @@
-"""How many threads matrix products take."""
+"""How many threads large work takes, and that sharing it changes nothing."""
 
 import os
 import subprocess
 import sys
+import threading
 
+import numpy as np
 import pytest
 
 import autograd
-from autograd import get_num_threads, set_num_threads, threads
+import nn
+from autograd import get_num_threads, openblas, ops, set_num_threads, threads
+from autograd.threads import share, team
 
-needs_openblas = pytest.mark.skipif(threads.openblas("set") is None, reason="NumPy has another BLAS")
+needs_openblas = pytest.mark.skipif(openblas.function("set_num_threads") is None, reason="NumPy has another BLAS")
+needs_team = pytest.mark.skipif(team().start is None, reason="the threads of NumPy's BLAS cannot be had")
+
+
+@pytest.fixture
+def two_threads():
+    before = get_num_threads()
+    set_num_threads(2)
+    yield
+    set_num_threads(before)
 
 
 @needs_openblas
-def test_they_are_openblas_s():
-    before = get_num_threads()
-    try:
-        for number in (2, 1):
-            set_num_threads(number)
-            assert get_num_threads() == number
-    finally:
-        set_num_threads(before)
+def test_they_are_openblas_s(two_threads):
+    for number in (2, 1):
+        set_num_threads(number)
+        assert get_num_threads() == number == openblas.function("get_num_threads")()
 
 
 @needs_openblas
@@ -38,7 +47,143 @@ def test_wrong_numbers_are_refused(wrong):
 
 
 def test_another_blas_is_left_alone(monkeypatch):
-    monkeypatch.setattr(threads, "NAMES", ())
+    monkeypatch.setattr(openblas, "function", lambda name: None)
     assert autograd.get_num_threads() == threads.available_cores()
     with pytest.raises(RuntimeError, match="not OpenBLAS"):
         set_num_threads(1)
+
+
+class TestSharing:
+    def test_the_parts_make_up_the_whole(self, two_threads):
+        assert share(lambda a, b: (a, b), 7) == [(0, 3), (3, 7)]
+        assert share(lambda a, b: (a, b), 0) == [(0, 0)]
+
+    def test_what_is_small_stays_whole(self, two_threads):
+        assert share(lambda a, b: (a, b), 7, least=4) == [(0, 7)]
+        assert share(lambda a, b: (a, b), 8, least=4) == [(0, 4), (4, 8)]
+
+    @needs_team
+    def test_the_parts_go_on_at_once(self, two_threads):
+        meeting = threading.Barrier(2, timeout=30)  # which nobody passes alone
+        found = share(lambda a, b: (meeting.wait(), threading.get_ident()), 2)
+        assert len({ident for _, ident in found}) == 2
+        assert found[0][1] == threading.get_ident()
+
+    @needs_team
+    def test_products_inside_take_one_thread_each(self, two_threads):
+        counted = openblas.function("get_num_threads")
+        assert share(lambda a, b: (counted(), get_num_threads()), 2) == [(1, 2), (1, 2)]
+        assert counted() == 2
+
+    @pytest.mark.parametrize("failing", [0, 1])
+    def test_an_error_comes_out_and_nothing_stays_behind(self, two_threads, failing):
+        def work(a, b):
+            if a == failing:
+                raise KeyError("this part")
+
+        with pytest.raises(KeyError, match="this part"):
+            share(work, 2)
+        assert get_num_threads() == 2
+        assert share(lambda a, b: a, 2) == [0, 1]
+
+    def test_modes_hold_in_all_parts(self, two_threads):
+        def work(a, b):
+            np.float32(3e38) * np.full(2, 1e38, np.float32)  # a warning would be an error
+            return autograd.is_grad_enabled()
+
+        with np.errstate(over="ignore"), autograd.no_grad():
+            assert share(work, 2) == [False, False]
+
+    def test_sharing_in_a_part_is_sharing_by_itself(self, two_threads):
+        assert share(lambda a, b: share(lambda c, d: (a, c), 2), 2) == [[(0, 0), (0, 1)], [(1, 0), (1, 1)]]
+
+    def test_callers_in_several_threads_do_not_meet(self, two_threads):
+        wrong = []
+
+        def caller(offset):
+            for i in range(200):
+                if share(lambda a, b, i=i: a + offset + i, 2) != [offset + i, offset + i + 1]:
+                    wrong.append(i)
+
+        callers = [threading.Thread(target=caller, args=(1000 * n,)) for n in range(4)]
+        for one in callers:
+            one.start()
+        for one in callers:
+            one.join()
+        assert not wrong
+        assert get_num_threads() == 2
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+    def test_a_forked_process_has_threads_of_its_own(self):
+        program = (
+            "import os, autograd\n"
+            "from autograd.threads import share, team\n"
+            "autograd.set_num_threads(2)\n"
+            "assert share(lambda a, b: a, 2) == [0, 1]\n"
+            "team().free.acquire()\n"  # as another thread would hold it at this moment
+            "team().number = 2\n"
+            "child = os.fork()\n"
+            "if child == 0:\n"
+            "    assert team().free.acquire(blocking=False); team().free.release()\n"
+            "    os._exit(0 if share(lambda a, b: a, 2) == [0, 1] and autograd.get_num_threads() == 2 else 1)\n"
+            "assert os.waitpid(child, 0)[1] == 0\n"
+        )
+        subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=60)
+
+    def test_where_the_threads_cannot_be_had_parts_follow_each_other(self, two_threads, monkeypatch):
+        monkeypatch.setattr(team(), "start", None)
+        assert share(lambda a, b: (a, threading.get_ident()), 2) == [(i, threading.get_ident()) for i in (0, 1)]
+
+
+def numbers(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+LARGE = {
+    "few channels": lambda x: ops.convolution(x(48, 1, 64, 64), x(6, 1, 5, 5), padding=2),
+    "many channels": lambda x: ops.convolution(x(32, 32, 16, 16), x(32, 32, 3, 3), x(32), padding=1),
+    "strided": lambda x: ops.convolution(x(32, 32, 16, 16), x(48, 32, 3, 3), stride=2, padding=1),
+    "transposed": lambda x: ops.convolution_transpose(x(32, 32, 8, 8), x(32, 32, 3, 3), stride=2),
+    "max pooling": lambda x: ops.max_pool(x(64, 16, 32, 32), 2),
+    "overlapping pooling": lambda x: ops.max_pool(x(64, 16, 32, 32), 3, 2, 1),
+    "average pooling": lambda x: ops.avg_pool(x(64, 16, 32, 32), 3, 1, 1),
+    "batch norm": lambda x: ops.normalize(nn.Conv2d(16, 32, 3)(x(32, 16, 34, 34)), axes=(0, 2, 3)).out,
+    "relu": lambda x: ops.relu(x(40, 100, 100)),
+    "product": lambda x: x(1000, 1000) * x(1000),
+    "tanh": lambda x: np.tanh(x(600_000)),
+    "matrix product": lambda x: x(8, 64, 128) @ x(128, 512),
+    "cross-entropy": lambda x: nn.functional.cross_entropy(x(256, 4000), np.arange(256) * 7),
+}
+
+
+def derived(make):
+    """Return a result and the gradients of what it was made of."""
+    leaves = []
+
+    def leaf(*shape):
+        leaves.append(autograd.Tensor(numbers(*shape, seed=len(leaves)), requires_grad=True))
+        return leaves[-1]
+
+    autograd.manual_seed(0)
+    out = make(leaf)
+    out.backward(autograd.Tensor(numbers(*out.shape, seed=9)) if out.shape else None)
+    return [out.detach().numpy(), *(x.grad.numpy() for x in leaves)]
+
+
+@needs_openblas
+@pytest.mark.parametrize("name", LARGE)
+def test_results_are_those_of_one_thread(name, two_threads):
+    shared = derived(LARGE[name])
+    set_num_threads(1)
+    for found, expected in zip(shared, derived(LARGE[name]), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-5 * np.abs(expected).max())
+
+
+@needs_team
+@pytest.mark.parametrize("name", ["many channels", "strided", "batch norm"])
+def test_bits_depend_on_the_number_alone(name, two_threads):
+    free = derived(LARGE[name])
+    with team().free:  # somebody else has the threads: the parts follow each other
+        taken = derived(LARGE[name])
+    for found, expected in zip(taken, free, strict=True):
+        np.testing.assert_array_equal(found, expected)

@@ -130,7 +130,7 @@ def gradients(
     """Return the gradients of images, weights and bias, as far as they are needed, from that of the results."""
 
     def work(start: int, stop: int) -> list[Array]:
-        found = []
+        found: list[Array] = []
         for i in range(start, stop):
             if not needs[i]:
                 found.append(None)

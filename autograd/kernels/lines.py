@@ -117,9 +117,9 @@ class Minimal:
     def fill(self, field: Field, flat: Array, step: int) -> None:
         this, after = field.pairs(0), field.pairs(2)
         numbers = this.shape[1] * field.row
-        first, plus, minus = (part[..., :numbers].reshape(-1, *this.shape[1:]) for part in np.split(
-            flat.reshape(4, step), (2, 3)
-        ))
+        first, plus, minus = (
+            part[..., :numbers].reshape(-1, *this.shape[1:]) for part in np.split(flat.reshape(4, step), (2, 3))
+        )
         np.subtract(this, after, out=first)
         np.add(this[1], after[0], out=plus[0])
         np.subtract(after[0], this[1], out=minus[0])
@@ -274,12 +274,12 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, out: Array
                 lines.load(x[some], band.start)
                 lines.multiply(filters, found)
                 finite = finite and bool(np.isfinite(np.vdot(found, found)))
-                sums = [None if array is None else lines.rows(array) for array in lines.way.sums(buffers)]
+                first, second = lines.way.sums(buffers)
                 for index, place in lines.places(out[some, :, band]):
-                    if sums[1] is None:
-                        place[...] = sums[0][index]
+                    if second is None:
+                        place[...] = lines.rows(first)[index]
                     else:
-                        np.add(sums[0][index], sums[1][index], out=place)
+                        np.add(lines.rows(first)[index], lines.rows(second)[index], out=place)
                     if added is not None:
                         place += added
         return finite

@@ -1,8 +1,8 @@
 """Products of tall matrices with small ones, some rows at a time.
 
-OpenBLAS copies the operands of a product into an order of its own. With few columns, as channels are, that takes as long
-as the product. For processors with AVX-512 it has kernels that do without, for up to 10^6 multiply-adds: a product of
-12,000 x 96 and 96 x 32 numbers takes 0.6 of the time so, one of 12,000 x 48 and 48 x 32 0.55.
+OpenBLAS copies the operands of a product into an order of its own. With few columns, as channels are, that takes as
+long as the product. For processors with AVX-512 it has kernels that do without, for up to 10^6 multiply-adds: a product
+of 12,000 x 96 and 96 x 32 numbers takes 0.6 of the time so, one of 12,000 x 48 and 48 x 32 0.55.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def parts_of_columns(rows: int, inner: int, columns: int) -> int:
 
 
 def in_steps(x: Array, step: int) -> tuple[Array, Array]:
-    """Return matrices (..., rows, columns) as some rows at a time (..., steps, step, columns), and the rows that remain.
+    """Return matrices (..., rows, columns) as (..., steps, step, columns), and the rows that remain.
 
     Both share memory with `x`.
     """

@@ -6,8 +6,7 @@ Images are (N, C, *spatial) with one to three spatial axes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 

@@ -37,14 +37,17 @@ def rows(x: Array) -> Array:
     return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
+def matrix_product(x: Array, y: Array) -> Array:
+    """NumPy's `matmul`, differentiable."""
+    return (rows(x) @ y).reshape(*x.shape[:-1], y.shape[1]) if x.ndim > 2 == y.ndim else x @ y
+
+
 def matmul_x(g: Array, y: Array) -> Array:
     if y.ndim == 1:
         return g[..., None] * y
     if g.ndim < y.ndim:  # x is a vector
         return (y @ g[..., None])[..., 0]
-    if g.ndim > 2 == y.ndim:
-        return (rows(g) @ y.mT).reshape(*g.shape[:-1], y.shape[0])
-    return g @ y.mT
+    return matrix_product(g, y.mT)
 
 
 def matmul_y(g: Array, x: Array, y_shape: tuple[int, ...]) -> Array:
@@ -59,10 +62,7 @@ def matmul_y(g: Array, x: Array, y_shape: tuple[int, ...]) -> Array:
     return x.mT @ g
 
 
-@operation(name="matmul", x=matmul_x, y=matmul_y)
-def matmul(x: Array, y: Array) -> Array:
-    """NumPy's `matmul`, differentiable."""
-    return (rows(x) @ y).reshape(*x.shape[:-1], y.shape[1]) if x.ndim > 2 == y.ndim else x @ y
+matmul = operation(matrix_product, name="matmul", x=matmul_x, y=matmul_y)
 
 
 def dot_x(g: Array, x_shape: tuple[int, ...], y: Array) -> Array:
