@@ -17,14 +17,6 @@ needs_openblas = pytest.mark.skipif(openblas.function("set_num_threads") is None
 needs_team = pytest.mark.skipif(team().start is None, reason="the threads of NumPy's BLAS cannot be had")
 
 
-@pytest.fixture
-def two_threads():
-    before = get_num_threads()
-    set_num_threads(2)
-    yield
-    set_num_threads(before)
-
-
 @needs_openblas
 def test_they_are_openblas_s(two_threads):
     for number in (2, 1):
@@ -98,19 +90,18 @@ class TestSharing:
         assert share(lambda a, b: share(lambda c, d: (a, c), 2), 2) == [[(0, 0), (0, 1)], [(1, 0), (1, 1)]]
 
     def test_callers_in_several_threads_do_not_meet(self, two_threads):
-        wrong = []
+        right = []
 
         def caller(offset):
-            for i in range(200):
-                if share(lambda a, b, i=i: a + offset + i, 2) != [offset + i, offset + i + 1]:
-                    wrong.append(i)
+            found = [share(lambda a, b, i=i: a + offset + i, 2) for i in range(200)]
+            right.append(found == [[offset + i, offset + i + 1] for i in range(200)])
 
         callers = [threading.Thread(target=caller, args=(1000 * n,)) for n in range(4)]
         for one in callers:
             one.start()
         for one in callers:
             one.join()
-        assert not wrong
+        assert right == [True] * 4
         assert get_num_threads() == 2
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")

@@ -8,17 +8,27 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograd import Tensor, no_grad, ops
+from autograd import Tensor, no_grad, openblas, ops
 from autograd.functional import gradients
-from autograd.kernels import correlation, lines, planes, unrolled
+from autograd.kernels import correlation, lines, planes, products, single, unrolled
 from autograd.ops import convolutional
 from tests.cases import distinct, normal
 from tests.cases.windows import AVG_POOLS, CONVOLUTIONS, MAX_POOLS, TRANSPOSED
 
 WHOLE = (2, 32, 32, 32), (32, 32, 3, 3)
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["short ways", "long ways"])
+def _ways(request):
+    """Take few images the short way and products in steps wherever they can be; or never."""
+    with (
+        mock.patch.object(single, "MOST", single.MOST if request.param else -1),
+        mock.patch.object(products, "DIRECT", {openblas.processor()} if request.param else set()),
+    ):
+        yield
 
 
 def each(value, axes):
@@ -202,11 +212,22 @@ def convolutions(draw):
     return x, weight, bias, {"padding": tuple(padding), "dilation": tuple(dilation)}
 
 
-@given(convolutions(), st.sampled_from([1, 2000, lines.BLOCK]), st.sampled_from([0, correlation.FEW]))
-@settings(deadline=None, max_examples=200)
-def test_convolutions_of_all_sizes(case, block, few):
+@given(
+    convolutions(),
+    st.sampled_from([1, 2000, lines.BLOCK]),
+    st.sampled_from([0, correlation.FEW]),
+    st.sampled_from([-1, single.MOST]),
+    st.sampled_from([3000, products.MOST]),
+    st.sampled_from([1, lines.WORTH]),
+)
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_convolutions_of_all_sizes(two_threads, case, block, few, most, steps, worth):
     x, weight, bias, options = case
     with (
+        mock.patch.object(single, "MOST", most),
+        mock.patch.multiple(products, MOST=steps, LEAST=1),
+        mock.patch.object(lines, "WORTH", worth),
+        mock.patch.multiple(correlation, WORTH=worth, COPIES=worth),
         mock.patch.object(lines, "BLOCK", block),
         mock.patch.object(planes, "CACHED", block),
         mock.patch.object(unrolled, "CACHED", block),
