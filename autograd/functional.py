@@ -13,6 +13,7 @@ True
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -23,10 +24,12 @@ import numpy as np
 from autograd import graph, modes, tree
 from autograd.graph import ONE_HOLDER
 from autograd.operation import identity
+from autograd.stack import Stack
 from autograd.tensor import Tensor, conjugate, wrap
 
 Function = Callable[..., Any]
 Argnum = int | tuple[int, ...]
+MOST_AT_ONCE: Final = 1 << 22  # numbers of the largest gradient, of all rows of a Jacobian that one pass computes
 
 # The nodes of what outer functions are being differentiated in: an inner result that depends on one stays recorded.
 outer: Final[ContextVar[tuple[Any, ...]]] = ContextVar("autograd outer variables", default=())
@@ -349,7 +352,8 @@ def elementwise_grad(f: Function, argnum: Argnum = 0) -> Function:
 def jacobian(f: Function, argnum: Argnum = 0) -> Function:
     """Return the function that returns the derivative of each element of `f(...)` by each element of its argument.
 
-    The result has shape `f(...).shape + argument.shape`: one backward pass for each element of `f(...)`.
+    The result has shape `f(...).shape + argument.shape`. One backward pass computes a row for each element of `f(...)`,
+    some rows at a time where there are many and the tensors are large.
     For structures it is a structure like what `f` returns, of structures like the argument.
 
     >>> import numpy as np
@@ -368,6 +372,9 @@ def jacobian(f: Function, argnum: Argnum = 0) -> Function:
 
 def blocks(call: Call, out: Tensor) -> list[Tensor]:
     """Return the Jacobian of one output by each variable."""
+    at_once = 1 if out._node is None or call.recording else rows_at_once(out)
+    if at_once > 1:
+        return [wrap(rows.reshape(*out.shape, *rows.shape[1:]), None) for rows in many_rows(call, out, at_once)]
     rows: list[list[Tensor]] = []
     if out._node is not None:
         for i in range(out.size):
@@ -385,6 +392,39 @@ def blocks(call: Call, out: Tensor) -> list[Tensor]:
         else:
             whole = wrap(np.array([row[k]._data for row in rows]).reshape(shape)[()], None)
         found.append(whole)
+    return found
+
+
+def rows_at_once(out: Tensor) -> int:
+    """Return how many rows of the Jacobian of `out` one backward pass may compute: all, if memory allows."""
+    mode = modes.current.get()
+    if out.size == 1 or (mode is not None and mode.anomaly):
+        return 1
+    largest, stack, seen = out.size, [out._node], {out._node}
+    while stack:
+        node = stack.pop()
+        if node.notes is not None and (node.notes.hooks or node.notes.retain):
+            return 1  # hooks are for one gradient
+        for shape in node.shape if node.op is not None and node.op.outputs else (node.shape,):
+            largest = max(largest, math.prod(shape))
+        for parent in node.parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return min(out.size, max(1, MOST_AT_ONCE // largest))
+
+
+def many_rows(call: Call, out: Tensor, at_once: int) -> list[Any]:
+    """Return for each variable the rows of the Jacobian of one output by it, some at once."""
+    found = [np.zeros((out.size, *place.shape), place.dtype) for place in call.places]
+    for start in range(0, out.size, at_once):
+        count = min(at_once, out.size - start)
+        seeds = np.eye(count, out.size, start, out.dtype).reshape(count, *out.shape)
+        reached: dict[Any, Any] = dict.fromkeys(call.places)
+        graph.backward([out._node], [Stack(seeds)], retain_graph=True, targets=reached, partial=True)
+        for rows, place in zip(found, call.places, strict=True):
+            if reached[place] is not None:
+                rows[start : start + count] = conjugate(reached[place].data)
     return found
 
 

@@ -22,6 +22,7 @@ import numpy as np
 
 from autograd import modes
 from autograd.parts import Part
+from autograd.stack import Stack
 
 if TYPE_CHECKING:
     from autograd.operation import Operation
@@ -191,6 +192,8 @@ def backward(
     owned: set[Any] = set()  # the places whose pending gradient is an array that was made here
     ready: list[tuple[int, Any]] = []  # a heap, newest first: when a place comes up, all that use it have been
     leaves: list[Any] = []
+    stacked = any(isinstance(gradient, Stack) for gradient in gradients)
+    special = create_graph or stacked
     get, pop, ndarray, getrefcount = pending.get, pending.pop, np.ndarray, sys.getrefcount
     for root, gradient in zip(roots, gradients, strict=True):
         if root in pending:
@@ -226,10 +229,10 @@ def backward(
                     f"backward through {op.name} a second time: the first pass released what its gradient "
                     "reads. Pass retain_graph=True to the first, or run the forward pass again"
                 )
-            if node.value is not None:
+            if node.value is not None and not stacked:
                 node.grad = gradient._data if create_graph else gradient
             rules = op.rules
-            if create_graph or not op.plain:
+            if special or not op.plain:
                 gradient, rules, saved = op.prepare(node, gradient, create_graph)
             position = -1
             for parent in node.parents:  # not a zip: that would cost 100 ns a node

@@ -15,6 +15,7 @@ from autograd import anomaly, graph, modes
 from autograd.blocks import in_blocks
 from autograd.parts import OutputPart
 from autograd.recording import PYTHON_NUMBERS, binary, general, make_node, unary, variadic
+from autograd.stack import joined, of_rows, row, stacks_in
 from autograd.tensor import Tensor, wrap
 
 Array = Any  # what rules are written for: np.ndarray, or Tensor while the backward pass is recorded
@@ -160,6 +161,8 @@ class Operation:
         if self.outputs:
             gradient = self.fill(node, gradient, create_graph)
         saved = node.saved
+        if stacks_in(gradient):
+            return self.prepare_rows(node, gradient)
         if self.joint is None:
             rules = self.rules * len(saved) if self.variadic else self.rules
             if create_graph:
@@ -175,6 +178,18 @@ class Operation:
         else:
             sent = self.through_composed(gradient, self.as_tensors(node, self.names, arguments, whole=True))
         return gradient, (pass_on,) * len(sent), sent
+
+    def prepare_rows(self, node: Any, gradient: Any) -> tuple[Any, Sequence[Any], Sequence[Any]]:
+        """Do the same where the gradient is a Stack, or has some: a joint rule computes row by row."""
+        saved = node.saved
+        if self.joint is None:
+            rules = self.rules * len(saved) if self.variadic else self.rules
+            return gradient, [of_rows(rule) for rule in rules], saved
+        needs = tuple(p is not None for p in node.parents)
+        count = len(stacks_in(gradient)[0].data)
+        sent = [self.joint(row(gradient, i), needs, *saved[0]) for i in range(count)]
+        found = [joined(of_one) for of_one in zip(*sent, strict=True)]
+        return gradient, (pass_on,) * len(found), found
 
     @functools.cached_property
     def large(self) -> Operation:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd.stack import Stack
+
 
 class Part:
     """The gradient of a part of a place, added in where it lands: the rest is never filled with zeros.
@@ -48,10 +50,15 @@ class Scatter(Part):
         self.index = index
 
     def start(self, place: Any) -> Any:
+        if isinstance(self.gradient, Stack):
+            return Stack(np.zeros((len(self.gradient.data), *place.shape), place.dtype))
         return np.zeros(place.shape, place.dtype)
 
     def add_to(self, accumulator: Any) -> None:
         gradient, index = self.gradient, self.index
+        if isinstance(gradient, Stack):
+            self.add_rows_to(accumulator)
+            return
         if gradient.dtype.kind == "c" != accumulator.dtype.kind:
             gradient = gradient.real
         if is_basic(index) or not may_repeat(index):
@@ -62,6 +69,15 @@ class Scatter(Part):
                 np.add.at(accumulator, index, gradient)
             else:
                 np.add.at(accumulator.reshape(-1), places, gradient.reshape(-1))
+
+    def add_rows_to(self, accumulator: Stack) -> None:
+        """Add a stack of gradients into a stack."""
+        if is_basic(self.index):
+            parts = self.index if isinstance(self.index, tuple) else (self.index,)
+            accumulator.data[(slice(None), *parts)] += self.gradient.data
+            return
+        for i in range(len(accumulator.data)):
+            Scatter(self.gradient.data[i], self.index).add_to(accumulator.data[i, ...])
 
     def places(self, accumulator: Any) -> Any:
         """Return where in `accumulator` flattened the selected elements lie, or None where finding out does not pay.

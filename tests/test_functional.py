@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import autograd
-from autograd import Tensor, no_grad
+from autograd import Tensor, functional, no_grad, ops
 from autograd.functional import (
     elementwise_grad,
     grad,
@@ -409,6 +409,48 @@ class TestJacobianAndHessian:
         assert blocks["a"]["a"] == pytest.approx(10.0)
         assert blocks["a"]["b"] == blocks["b"]["a"] == pytest.approx(6.0)
         assert blocks["b"]["b"] == 0.0
+
+    @pytest.mark.parametrize("most", [1, 30, 1 << 22])
+    def test_however_many_rows_go_at_once(self, monkeypatch, most):
+        monkeypatch.setattr(functional, "MOST_AT_ONCE", most)
+        slope = 1 - np.tanh(W @ X) ** 2
+        close(jacobian(layer, 1)(W, X), slope[:, None] * W)
+        first, second = jacobian(layer, (0, 1))(W, X)
+        close(first, slope[:, None, None] * np.eye(4)[:, :, None] * X)
+        close(second, slope[:, None] * W)
+        close(jacobian(lambda x: np.stack([x, x[::-1]]))(X), np.stack([np.eye(3), np.eye(3)[::-1]]))
+        assert not jacobian(lambda x: np.stack([X, X]))(X).any()
+
+    def test_a_net_of_all_kinds_of_rules(self):
+        images, kernels = normal(1, 2, 6, 6), normal(3, 2, 3, 3, seed=4)
+
+        def net(w):
+            y = ops.max_pool(ops.relu(ops.convolution(images, w, padding=1)), 2)
+            y = ops.normalize(y, axes=(0, 2, 3)).out
+            return ops.softmax(y.reshape(3, -1)[[0, 2, 0]]) @ y.reshape(-1)[5:14]
+
+        found, pulled = jacobian(net)(kernels), vjp(net, kernels)[1]
+        assert found.shape == (3, 3, 2, 3, 3)
+        close(found, [pulled(row) for row in np.eye(3)])
+
+    def test_hooks_see_one_gradient_at_a_time(self):
+        seen = []
+
+        def f(x):
+            y = x * 2.0
+            y.register_hook(lambda g: seen.append(g.shape))
+            return y * y
+
+        close(jacobian(f)(X), np.diag(8 * X))
+        assert seen == [(3,)] * 3
+
+    def test_anomaly_mode_names_the_operation(self):
+        with (
+            autograd.anomaly_mode(),
+            pytest.raises(ArithmeticError, match="gradient of sqrt"),
+            np.errstate(all="ignore"),
+        ):
+            jacobian(np.sqrt)(np.array([1.0, 0.0]))
 
     def test_the_hessian_is_symmetric(self):
         h = hessian(energy)(W, X).reshape(12, 12)

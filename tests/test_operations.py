@@ -18,6 +18,7 @@ import tests.cases
 from autograd import Tensor, from_numpy, graph, ops
 from autograd.check import gradcheck, gradgradcheck
 from autograd.functional import gradients
+from autograd.stack import Stack
 from tests.cases import Case
 
 FAMILIES = sorted(module.name for module in pkgutil.iter_modules(tests.cases.__path__))
@@ -103,6 +104,38 @@ def test_tensors_give_what_arrays_give(case):
         assert ours.dtype == np.asarray(theirs).dtype
     for x, array in zip(case.inputs, arrays, strict=True):
         assert np.array_equal(x, array), "an input was changed"
+
+
+def sent_back(outputs: list[Tensor], seeds: list[Any], inputs: list[Tensor]) -> list[Any]:
+    found: dict[Any, Any] = dict.fromkeys(x._node for x in inputs)
+    graph.backward([out._node for out in outputs], seeds, retain_graph=True, targets=found)
+    return [found[x._node] for x in inputs]
+
+
+def check_many_at_once(outputs: list[Tensor], inputs: list[Tensor]) -> None:
+    seeds = [np.stack([seed, 0 * seed, seed[::-1] if seed.ndim else -seed]) for seed in seeds_for(outputs)]
+    many = sent_back(outputs, [Stack(seed) for seed in seeds], inputs)
+    for row in range(3):
+        one = sent_back(outputs, [seed[row] for seed in seeds], inputs)
+        for at_once, alone in zip(many, one, strict=True):
+            assert (at_once is None) == (alone is None)
+            if alone is not None:
+                close(at_once.data[row], alone)
+                assert at_once.dtype == alone.dtype
+
+
+@every_case
+def test_many_gradients_at_once_are_those_one_by_one(case):
+    inputs = leaves_of(case)
+    check_many_at_once(differentiable(case.function(*inputs)), inputs)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.second], ids=str)
+def test_many_second_derivatives_at_once_are_those_one_by_one(case):
+    inputs = leaves_of(case)
+    outputs = differentiable(case.function(*inputs))
+    first = gradients(outputs, inputs, seeds_for(outputs), create_graph=True)
+    check_many_at_once([g for g in first if g.requires_grad], inputs)
 
 
 @every_case

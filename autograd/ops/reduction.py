@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd.operation import Array, operation
 from autograd.ops.cumulative import cumprod, reversed_along, safe_to_divide
-from autograd.tensor import Axis, Tensor
+from autograd.tensor import Axis
 
 __all__ = [
     "average",
@@ -59,7 +59,7 @@ def restore_axes(reduced: Array, x_shape: tuple[int, ...], axis: Axis, keepdims:
 
 def spread(g: Array, x_shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Array:
     """Return the gradient of a reduced array at every element of the input, as a view with strides of zero."""
-    if axis is None and not isinstance(g, Tensor):  # 0.3 us, where `np.broadcast_to` takes 2.6
+    if axis is None and isinstance(g, (np.ndarray, np.generic)):  # 0.3 us, where `np.broadcast_to` takes 2.6
         return np.ndarray(x_shape, g.dtype, g, 0, (0,) * len(x_shape))
     if axis.__class__ is int and not keepdims and x_shape and g.__class__ is np.ndarray and g.flags.c_contiguous:
         axis %= len(x_shape)
