@@ -77,7 +77,7 @@ class Direct:
         """Return where the filters find what they are multiplied with, flat, and how far apart, once it is filled."""
         return field.flat, self.dilation * field.row
 
-    def fill(self, field: Field, flat: Array, step: int) -> None:
+    def fill(self) -> None:
         """Write there what belongs to the pixels in the field."""
 
     def sums(self, found: Array) -> tuple[Array, Array | None]:
@@ -100,8 +100,14 @@ class Minimal:
 
     def filters(self, taps: Array) -> Array:
         first, middle, last = taps
-        half = (first + last) / 2
-        return np.stack([first, -last, half + middle / 2, half - middle / 2])
+        found = np.empty((4, *first.shape), taps.dtype)
+        half, half_of_middle = first + last, middle * 0.5
+        half *= 0.5
+        found[0] = first
+        np.negative(last, out=found[1])
+        np.add(half, half_of_middle, out=found[2])
+        np.subtract(half, half_of_middle, out=found[3])
+        return found
 
     def taps(self, filters: Array) -> Array:
         first, last, plus, minus = filters
@@ -109,20 +115,18 @@ class Minimal:
         return np.stack([first + half, (plus - minus) / 2, half - last])
 
     def room(self, field: Field, room: int) -> tuple[Array, int]:
-        numbers = (field.count // 2 - 1) * field.row
+        self.this, self.after = field.pairs(0), field.pairs(2)
+        numbers = self.this[0].size
         flat = np.empty((4, numbers + room), field.flat.dtype)
         flat[:, numbers:] = 0
+        self.sums_of_rows = flat[:, :numbers].reshape(4, *self.this.shape[1:])
         return flat.reshape(-1), numbers + room
 
-    def fill(self, field: Field, flat: Array, step: int) -> None:
-        this, after = field.pairs(0), field.pairs(2)
-        numbers = this.shape[1] * field.row
-        first, plus, minus = (
-            part[..., :numbers].reshape(-1, *this.shape[1:]) for part in np.split(flat.reshape(4, step), (2, 3))
-        )
-        np.subtract(this, after, out=first)
-        np.add(this[1], after[0], out=plus[0])
-        np.subtract(after[0], this[1], out=minus[0])
+    def fill(self) -> None:
+        this, after, found = self.this, self.after, self.sums_of_rows
+        np.subtract(this, after, out=found[:2])
+        np.add(this[1], after[0], out=found[2])
+        np.subtract(after[0], this[1], out=found[3])
 
     def sums(self, found: Array) -> tuple[Array, Array | None]:
         np.subtract(found[2], found[3], out=found[4])
@@ -175,7 +179,7 @@ class Lines:
         pixels = slice(self.part[-1].stop - self.part[-1].start)
         seen = lines_first(x[(..., slice(first - top, last - top), *self.part[2:])])
         field.pixels[(slice(first, last), *self.place[2:-1], slice(len(x)), pixels)] = seen
-        self.way.fill(field, self.inputs, self.apart)
+        self.way.fill()
 
     def matrices(self, shift: int) -> Array:
         """Return the windows as matrices (products, width, pieces, runs, width * channels) of shared memory."""
@@ -209,7 +213,9 @@ class Lines:
         return np.stack(found, axis=1)
 
     def rows(self, flat: Array) -> Array:
-        """Return results that lie flat as rows: (..., rows, *middle, images, pixels, O)."""
+        """Return results that lie flat as rows (..., rows, *middle, images, pixels, O); None where there are none."""
+        if flat is None:
+            return None
         shape = (self.groups, *self.middle, self.images, self.pitch, self.out)
         return flat[..., : math.prod(shape)].reshape(*flat.shape[:-1], *shape)
 
@@ -258,7 +264,7 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, out: Array
     Returns whether all went well: an Inf or NaN would also get to where it does not belong, by the sums of rows.
     """
     count, channels = weight.shape[:2]
-    taps = np.moveaxis(weight, (1, 0), (-2, -1)).astype(out.dtype, copy=False)
+    taps = weight.transpose(*range(2, weight.ndim), 1, 0).astype(out.dtype, copy=False)
     taps = taps.reshape(windows.kernel[0], math.prod(windows.kernel[1:-1]), windows.kernel[-1] * channels, count)
     filters = way_of(windows).filters(taps)
     # Along whole lines: a loop over the channels of each pixel would be a short one.
@@ -274,12 +280,12 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, out: Array
                 lines.load(x[some], band.start)
                 lines.multiply(filters, found)
                 finite = finite and bool(np.isfinite(np.vdot(found, found)))
-                first, second = lines.way.sums(buffers)
+                first, second = map(lines.rows, lines.way.sums(buffers))
                 for index, place in lines.places(out[some, :, band]):
                     if second is None:
-                        place[...] = lines.rows(first)[index]
+                        place[...] = first[index]
                     else:
-                        np.add(lines.rows(first)[index], lines.rows(second)[index], out=place)
+                        np.add(first[index], second[index], out=place)
                     if added is not None:
                         place += added
         return finite
@@ -308,8 +314,9 @@ def weight_gradient(x: Array, g: Array, windows: Windows, shape: Sizes, dtype: A
                 sent = g[some, :, band]
                 if len(sent) < images or sent.shape[2] < rows:
                     gradients[...] = 0
+                room = lines.rows(gradients)
                 for index, place in lines.places(sent):
-                    lines.rows(gradients)[index] = place
+                    room[index] = place
                 total = total + lines.multiply_back(way.spread(buffers))
         return total
 
