@@ -26,15 +26,6 @@ def rows_at_a_time(inner: int, out: int) -> int:
     return rows if rows >= LEAST and openblas.processor() in DIRECT else 0
 
 
-def parts_of_columns(rows: int, inner: int, columns: int) -> int:
-    """Return in how many parts to take the columns of the second operand: 1 where that gains nothing."""
-    if openblas.processor() in DIRECT:
-        for parts in range(1, columns // LEAST + 1):
-            if columns % parts == 0 and rows * inner * columns // parts <= MOST:
-                return parts
-    return 1
-
-
 def in_steps(x: Array, step: int) -> tuple[Array, Array]:
     """Return matrices (..., rows, columns) as (..., steps, step, columns), and the rows that remain.
 
