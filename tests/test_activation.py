@@ -134,6 +134,13 @@ class TestFarFromZero:
         np.testing.assert_allclose(ops.sigmoid(x), exact, rtol=1e-13)
         np.testing.assert_allclose(gradient_at(ops.sigmoid, x), [p * (1 - p) for p in exact], rtol=1e-13)
 
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+    def test_a_sigmoid_too_small_for_the_dtype_is_zero(self, dtype):
+        x = np.array([-1e4, -800.0], dtype)
+        assert not ops.sigmoid(x).any()
+        assert ops.sigmoid(x[0]) == 0
+        assert not np.any(gradient_at(ops.sigmoid, x))
+
     def test_log_sigmoid_keeps_its_digits_on_both_sides(self):
         # -log(1 + exp(-x)) is -exp(-x) for large x, and x for a very negative one.
         np.testing.assert_allclose(

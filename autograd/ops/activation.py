@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any, Final
 
@@ -42,12 +41,6 @@ def floating(x: Any) -> Any:
     """Return an array of floats: `x` itself where it is one, float64 for integers, booleans and Python numbers."""
     dtype = getattr(x, "dtype", None)
     return np.asarray(x, dtype=np.float64)[()] if dtype is None or dtype.kind in "iub" else x
-
-
-@functools.cache
-def largest_exponent(dtype: np.dtype[Any]) -> float:
-    """Return a whole number whose exponential the dtype can just hold: 11 in float16, 88 in float32, 709 in float64."""
-    return float(np.floor(np.log(np.finfo(dtype).max)))
 
 
 # Rectifiers
@@ -126,11 +119,13 @@ def sigmoid(x: Array) -> Array:
     if x.__class__ is np.float64:
         e = math.exp(-abs(x))
         return np.float64((1.0 if x >= 0 else e) / (1.0 + e))
-    x = floating(x)
-    e = np.minimum(-x, largest_exponent(x.dtype))  # else exp would overflow, with a warning
-    if not x.shape:
-        return 1 / (1 + np.exp(e))
-    np.exp(e, out=e)
+    e = -floating(x)
+    # To infinity, of which the reciprocal is 0: a bound on e would leave a subnormal number there, with which matrix
+    # products take several times as long.
+    with np.errstate(over="ignore"):
+        if not e.shape:
+            return 1 / (1 + np.exp(e))
+        np.exp(e, out=e)
     e += 1
     return np.reciprocal(e, out=e)
 
