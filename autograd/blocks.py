@@ -33,6 +33,9 @@ def in_pieces(work: Callable[[slice], None], rows: int, size: int, most: int = B
 
     A piece has at most `most` numbers, if a row has not more.
     """
+    if size <= min(most, WORTH):
+        work(slice(rows))
+        return
     step = max(1, most * rows // max(1, size))
 
     def part(start: int, stop: int) -> None:

@@ -176,7 +176,8 @@ def general(op: Operation) -> Callable[..., Any]:
                 seen += 1
                 values[position] = option(op, op.names[position], x)
             elif needed and isinstance(x, (ndarray, list)):
-                values[position] = copy.deepcopy(x)  # since the user may change it before a rule reads it
+                # Since the user may change it before a rule reads it.
+                values[position] = x.copy() if isinstance(x, ndarray) else copy.deepcopy(x)
         if seen < count:
             if not seen:
                 return forward(*values)[0] if op.aux else forward(*values)

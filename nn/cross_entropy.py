@@ -107,9 +107,9 @@ def probabilities(x: Array, aux: tuple[Array, Array], factor: Array = 1.0) -> Ar
     p = np.empty_like(x)
 
     def work(some: slice) -> None:
-        np.subtract(x[some], top[some], out=p[some])
-        np.exp(p[some], out=p[some])
-        p[some] *= factor[some]
+        found = np.subtract(x[some], top[some], out=p[some])
+        np.exp(found, out=found)
+        found *= factor[some]
 
     in_pieces(work, len(x), x.size)
     return p
@@ -169,7 +169,7 @@ def label_cross_entropy(
     x: Array, labels: Any, kept: Any, weight: Any, smoothing: float, divisor: Any
 ) -> tuple[Array, Any]:
     hot, rest, _ = gold(x, labels, weight, smoothing)
-    top, normalizer, tilted = np.empty((3, len(x), 1, *x.shape[2:]), x.dtype)
+    top, normalizer, tilted = (np.empty((len(x), 1, *x.shape[2:]), x.dtype) for _ in range(3))
 
     def work(some: slice) -> None:
         z, top[some], normalizer[some] = shifted(x[some])

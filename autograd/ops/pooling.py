@@ -43,12 +43,10 @@ def take_largest(seen: Array, windows: Windows, top: Array) -> None:
     for axis in range(len(windows.size)):
         first, *others = along(windows, axis)
         largest = seen[first]
-        for other in others:
-            if largest.base is None or largest is top:
-                np.maximum(largest, seen[other], out=largest)
-            else:
-                last = axis == len(windows.size) - 1
-                largest = np.maximum(largest, seen[other], out=top) if last else np.maximum(largest, seen[other])
+        if others:
+            largest = np.maximum(largest, seen[others[0]], out=top if axis == len(windows.size) - 1 else None)
+        for other in others[1:]:
+            np.maximum(largest, seen[other], out=largest)
         seen = largest
     if seen is not top:
         top[...] = seen
