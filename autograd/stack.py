@@ -57,6 +57,8 @@ class Stack(NDArrayOperatorsMixin):
         raise TypeError("a Stack is neither true nor false")
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "at" or "out" in kwargs:
+            raise TypeError("a Stack is not written into an array, of which there would have to be one for each row")
         if method != "__call__" or kwargs or ufunc.nout > 1:
             return by_row(getattr(ufunc, method), inputs, kwargs)
         if ufunc is np.matmul:
@@ -67,12 +69,16 @@ class Stack(NDArrayOperatorsMixin):
         return Stack(ufunc(*(aligned(x, ndim) for x in inputs)))
 
     def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if function in WRITING or kwargs.get("out") is not None:
+            raise TypeError(f"np.{function.__name__} would write all rows of a Stack into one array")
         ours = FUNCTIONS.get(function)
         if ours is not None and isinstance(args[0], Stack):
             return ours(*args, **kwargs)
         return by_row(function, args, kwargs)
 
     def __iadd__(self, other: Stack) -> Stack:  # type: ignore[misc]
+        if not isinstance(other, Stack):
+            return NotImplemented
         self.data += other.data
         return self
 
@@ -190,6 +196,9 @@ FUNCTIONS: Final[dict[Any, Callable[..., Any]]] = {
     np.swapaxes: Stack.swapaxes,
     np.transpose: Stack.transpose,
 }
+
+
+WRITING: Final = {np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask}
 
 
 # Row by row

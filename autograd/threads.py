@@ -25,6 +25,7 @@ Result = TypeVar("Result")
 
 MOST: Final = 8  # threads that Python can keep busy
 WORTH: Final = 1 << 23  # multiply-adds of matrix products for which a thread is worth its start
+UNDONE: Final = object()
 ENTRY: Final = ctypes.CFUNCTYPE(None, ctypes.c_size_t)
 
 
@@ -147,9 +148,7 @@ def share(work: Callable[[int, int], Result], count: int, least: int = 1) -> lis
         return [work(0, count)]
     bounds = [count * i // number for i in range(number + 1)]
     ours = team()
-    if ours.start is None or not ours.free.acquire(blocking=False):
-        return [work(a, b) for a, b in pairwise(bounds)]
-    results: list[Any] = [None] * number
+    results: list[Any] = [UNDONE] * number
     contexts = [contextvars.copy_context() for _ in range(number - 1)]  # np.errstate and modes hold there too
 
     def part(i: int) -> None:
@@ -158,8 +157,12 @@ def share(work: Callable[[int, int], Result], count: int, least: int = 1) -> lis
         else:
             results[i] = contexts[i - 1].run(work, bounds[i], bounds[i + 1])
 
+    if ours.start is None or not ours.free.acquire(blocking=False):
+        return [work(a, b) for a, b in pairwise(bounds)]
     try:
         ours.run(part, number)
     finally:
         ours.free.release()
+    if any(result is UNDONE for result in results):  # it came between C and Python, where none can be passed on
+        raise KeyboardInterrupt
     return results

@@ -436,42 +436,48 @@ def places_in(root: Module) -> dict[int, Place]:
 
 
 class Raised(NamedTuple):
-    """What an error remembers of the module that it came from."""
+    """What an error remembers of the module that it came from: no reference to it, as errors are kept and pickled."""
 
-    module: Module
+    module: int  # its id
+    kind: str  # its class
     message: str | None  # None where a note tells the place
-    note: int  # which note that is
     inputs: str
 
 
 def name_place(error: Exception, module: Module, args: tuple[Any, ...]) -> None:
     """Put the path of the module that failed before an error's message, and the shapes of its inputs behind.
 
-    Every module that the error passes calls this, from the innermost on: each knows the paths of its own parts.
+    Every module that the error passes calls this, from the innermost on: each knows the paths of its own parts. What
+    somebody else has made of the message meanwhile stays.
     """
     raised: Raised | None = getattr(error, "module_raised", None)
+    before = None
     if raised is None:
         shapes = [str(tuple(a.shape)) for a in args if isinstance(a, (Tensor, np.ndarray))]
         told = isinstance(error, PREFIXED) and len(error.args) == 1 and isinstance(error.args[0], str)
-        if not told:
-            error.add_note("")
-        raised = Raised(
-            module,
-            error.args[0] if told else None,
-            len(getattr(error, "__notes__", ())) - 1,
-            f", input {', '.join(shapes)}" if shapes else "",
-        )
+        inputs = f", input {', '.join(shapes)}" if shapes else ""
+        raised = Raised(id(module), type(module).__name__, error.args[0] if told else None, inputs)
         error.module_raised = raised  # type: ignore[attr-defined]
-        path = type(module).__name__
+        path = raised.kind
     else:
-        place = places_in(module).get(id(raised.module))
+        place = places_in(module).get(raised.module)
         if place is None:
             return
-        path = place.path
+        path, before = place.path or raised.kind, error.module_told  # type: ignore[attr-defined]
     if raised.message is None:
-        error.__notes__[raised.note] = f"in {path}{raised.inputs}"
+        told_now = f"in {path}{raised.inputs}"
+        notes = getattr(error, "__notes__", [])
+        if before in notes:
+            notes[notes.index(before)] = told_now
+        elif before is None:
+            error.add_note(told_now)
     else:
-        error.args = (f"{path}: {raised.message}{raised.inputs}",)
+        told_now = f"{path}: {raised.message}{raised.inputs}"
+        if before is None:
+            error.args = (told_now,)
+        elif error.args and isinstance(error.args[0], str):
+            error.args = (error.args[0].replace(before, told_now, 1), *error.args[1:])
+    error.module_told = told_now  # type: ignore[attr-defined]
 
 
 def as_array(value: Any) -> NDArray[Any]:

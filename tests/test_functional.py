@@ -433,6 +433,31 @@ class TestJacobianAndHessian:
         assert found.shape == (3, 3, 2, 3, 3)
         close(found, [pulled(row) for row in np.eye(3)])
 
+    def test_rules_that_write_into_arrays_of_their_own(self):
+        def into(g, x):
+            found = 2 * x
+            found *= g
+            return found
+
+        def added(g, x):
+            found = np.zeros_like(x)
+            found += g
+            return found * 2 * x
+
+        def at(g, x):
+            found = np.zeros_like(x)
+            np.add.at(found, np.arange(x.size), g)
+            return found * 2 * x
+
+        def copied(g, x):
+            found = np.empty_like(x)
+            np.copyto(found, g)
+            return found * 2 * x
+
+        for rule in (into, added, at, copied, lambda g, x: np.multiply(g, 2 * x, out=np.empty_like(x))):
+            square = autograd.operation(lambda x: x * x, name="square", x=rule)
+            close(jacobian(square)(X), np.diag(2 * X))
+
     def test_hooks_see_one_gradient_at_a_time(self):
         seen = []
 

@@ -78,6 +78,14 @@ class TestSharing:
         assert get_num_threads() == 2
         assert share(lambda a, b: a, 2) == [0, 1]
 
+    @needs_team
+    def test_a_part_that_was_interrupted_before_it_began_is_no_result(self, two_threads, monkeypatch):
+        monkeypatch.setattr(team(), "entry", threads.ENTRY(lambda i: team().part(i) if i == 0 else None))
+        with pytest.raises(KeyboardInterrupt):
+            share(lambda a, b: a, 2)
+        monkeypatch.undo()
+        assert share(lambda a, b: a, 2) == [0, 1]
+
     def test_modes_hold_in_all_parts(self, two_threads):
         def work(a, b):
             np.float32(3e38) * np.full(2, 1e38, np.float32)  # a warning would be an error

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from autograd import Tensor, no_grad, openblas, ops
 from autograd.functional import gradients
 from autograd.kernels import correlation, lines, planes, products, single, unrolled
-from autograd.ops import convolutional
+from autograd.ops import convolutional, pooling
 from tests.cases import distinct, normal
 from tests.cases.windows import AVG_POOLS, CONVOLUTIONS, MAX_POOLS, TRANSPOSED
 
@@ -398,6 +398,14 @@ def test_an_infinite_gradient_stays_with_the_winner():
     g = Tensor([[[1.0, 2.0]]], requires_grad=True)
     ops.max_pool(g, 2).backward(np.array([[[np.inf]]]))
     assert g.grad.numpy().tolist() == [[[0, np.inf]]]  # no NaN from 0 * inf
+
+
+def test_a_window_of_padding_alone_has_its_first_place_as_winner():
+    options = (2, 2), (3, 1), (0, 1), (2, 2), True
+    x = normal(2, 3, 8, 1)
+    with mock.patch.object(pooling, "new_images", lambda last, shape, dtype: np.full(shape, 224, dtype)):
+        winners = pooling.winners_of(ops.max_pool(x, *options), x, *options)
+    assert winners.max() < 4
 
 
 def test_max_pool_keeps_a_byte_for_each_window():

@@ -67,6 +67,7 @@ def take_carefully(padded: Array, windows: Windows, lowest: Any, winner: Array) 
     """Do the same where a NaN is, which wins, or where all of a window is as low as padding, which never wins."""
     real = filled(np.ones((1, 1, *windows.size), bool), windows, False)
     begun = np.zeros((1, 1, *windows.out), bool)
+    winner[...] = 0  # where all of a window is padding
     top = np.full(winner.shape, lowest, padded.dtype)
     for tap, (_, under) in enumerate(windows.taps()):
         seen, here = padded[under], real[under]

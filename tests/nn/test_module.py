@@ -413,6 +413,56 @@ def test_errors_of_an_own_forward_name_the_module_and_keep_their_kind():
     assert caught.value.__notes__ == ["in 0, input (3,)"]
 
 
+class Touching(nn.Module):
+    """Does something to an error on its way out."""
+
+    def __init__(self, inner, touch):
+        super().__init__()
+        self.inner = inner
+        self.touch = touch
+
+    def forward(self, x):
+        try:
+            return self.inner(x)
+        except Exception as error:
+            self.touch(error)
+            raise
+
+
+@pytest.mark.parametrize("recording", [True, False])
+def test_what_others_make_of_an_error_stays(recording):
+    def hint(error):
+        error.args = (error.args[0] + " (a hint)",)
+
+    with autograd.set_grad_enabled(recording):
+        with pytest.raises(ValueError, match=r"^0\.inner: expected 3 features, got 2, input \(1, 2\) \(a hint\)$"):
+            nn.Sequential(Touching(nn.Linear(3, 2), hint))(np.ones((1, 2)))
+        net = nn.Sequential(Touching(nn.Embedding(2, 2), lambda error: error.__notes__.clear()))
+        net[0].inner.forward = lambda x: {}["missing"]
+        with pytest.raises(KeyError) as caught:
+            net(np.ones(2))
+        assert caught.value.__notes__ == []
+
+
+def test_a_module_that_calls_itself_is_named_by_its_class():
+    class Again(nn.Module):
+        def forward(self, x, times=2):
+            if not times:
+                raise ValueError("deep")
+            return self(x, times - 1)
+
+    with pytest.raises(ValueError, match=r"^Again: deep, input \(5,\)$"):
+        Again()(np.ones(5))
+
+
+def test_an_error_can_be_pickled_and_keeps_no_module():
+    net = nn.Sequential(nn.Linear(3, 2))
+    net[0].hook = lambda: None
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 -- the copy is compared
+        net(np.ones((1, 2)))
+    assert str(pickle.loads(pickle.dumps(caught.value))) == "0: expected 3 features, got 2, input (1, 2)"
+
+
 # Text, marks and the summary
 
 
