@@ -36,13 +36,13 @@ def in_pieces(work: Callable[[slice], None], rows: int, size: int, most: int = B
     if size <= min(most, WORTH):
         work(slice(rows))
         return
-    step = max(1, most * rows // max(1, size))
+    step = max(1, most * rows // size)
 
     def part(start: int, stop: int) -> None:
         for a in range(start, stop, step):
             work(slice(a, min(a + step, stop)))
 
-    share(part, rows, -(-WORTH * rows // max(1, size)) or 1)
+    share(part, rows, -(-WORTH * rows // size))
 
 
 def in_blocks(function: Callable[..., Array], operands: Sequence[Any]) -> Array:

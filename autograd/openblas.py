@@ -29,8 +29,8 @@ def function(name: str) -> Any:
 @functools.cache
 def processor() -> str:
     """Return for which processor its kernels were chosen, "" if that is not known."""
-    name = function("get_corename")
-    if name is None:
+    ask = function("get_corename")
+    if ask is None:
         return ""
-    name.restype = ctypes.c_char_p
-    return str((name() or b"").decode())
+    ask.restype = ctypes.c_char_p
+    return str((ask() or b"").decode())

@@ -13,12 +13,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from autograd.blocks import WORTH
 from autograd.threads import share
 
 Array = Any
 LONG: Final = 1024  # numbers of a row: by then the loop over it is all that counts
 CACHED: Final = 1 << 19  # bytes of one array to work on at a time
-WORTH: Final = 1 << 17  # numbers that are worth a thread
 
 
 def as_matrix(x: Array, axes: tuple[int, ...]) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -118,27 +119,20 @@ def weight_gradient(x: Array, g: Array, windows: Windows, groups: int, shape: tu
     def part(start: int, stop: int) -> Array:
         return unrolled.weight_gradient(x[start:stop], g[start:stop], windows, groups, shape, dtype)
 
-    found, *others = share(part, len(x), worth(windows, shape))
-    for other in others:
-        found += other
-    return found
+    return sum(share(part, len(x), worth(windows, shape)))
 
 
 def gradients(
     g: Array, x: Array, weight: Array, windows: Windows, groups: int, needs: tuple[bool, ...]
 ) -> tuple[Array, Array, Array]:
     """Return the gradients of images, weights and bias, as far as they are needed, from that of the results."""
+    tasks: tuple[Callable[[], Array], ...] = (
+        lambda: correlate_back(g, weight, windows, groups) if needs[0] else None,
+        lambda: weight_gradient(x, g, windows, groups, weight.shape) if needs[1] else None,
+    )
 
     def work(start: int, stop: int) -> list[Array]:
-        found: list[Array] = []
-        for i in range(start, stop):
-            if not needs[i]:
-                found.append(None)
-            elif i == 0:
-                found.append(correlate_back(g, weight, windows, groups))
-            else:
-                found.append(weight_gradient(x, g, windows, groups, weight.shape))
-        return found
+        return [task() for task in tasks[start:stop]]
 
     # Two threads take one each: that is half as many hand-overs as with halves of either.
     apart = needs[0] and needs[1] and crew(len(g) // worth(windows, weight.shape)) == 2

@@ -307,6 +307,7 @@ def weight_gradient(x: Array, g: Array, windows: Windows, shape: Sizes, dtype: A
         buffers = lines.buffers(way.products)
         gradients = buffers[: way.together]
         gradients[...] = 0  # as it stays where nothing is written
+        room = lines.rows(gradients)
         total: Array = 0
         with np.errstate(all="ignore"):
             for some, band in places[start:stop]:
@@ -314,7 +315,6 @@ def weight_gradient(x: Array, g: Array, windows: Windows, shape: Sizes, dtype: A
                 sent = g[some, :, band]
                 if len(sent) < images or sent.shape[2] < rows:
                     gradients[...] = 0
-                room = lines.rows(gradients)
                 for index, place in lines.places(sent):
                     room[index] = place
                 total = total + lines.multiply_back(way.spread(buffers))
