@@ -182,3 +182,23 @@ def test_a_large_mean_costs_no_more_digits_than_it_must():
         ops.normalize(given, axes=(0, 2, 3)).out.backward(normal(*x.shape, seed=2).astype(dtype))
         found.append(given.grad.numpy())
     np.testing.assert_allclose(found[0], found[1], atol=1e-4 * abs(found[1]).max())
+
+
+@pytest.mark.parametrize("far", [0.0, 1.9, 2.1, 1e3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_channels_of_any_mean_and_size(far, dtype):
+    x = normal(8, 12, 12, 5, seed=1) * [1.0, 1e-3, 1e15, 0.0, 1.0] + [0.0, 0.0, 1e15, 7.0, far]
+    x, weight, bias, g = (a.astype(dtype) for a in (x, normal(5, 1, 1), normal(5, 1, 1), normal(8, 5, 12, 12, seed=2)))
+    found = []
+    for kind in (dtype, np.float64):
+        inputs = [Tensor(a.astype(kind), requires_grad=True) for a in (x, weight, bias)]
+        result = ops.normalize(ops.moveaxis(inputs[0], -1, 1), *inputs[1:], axes=(0, 2, 3))
+        result.out.backward(g.astype(kind))
+        found.append([result.out.detach(), result.mean, result.var, *(t.grad for t in inputs)])
+    plain = x.astype(float)
+    np.testing.assert_allclose(found[1][1].numpy(), plain.mean(axis=(0, 1, 2)), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(found[1][2].numpy(), plain.var(axis=(0, 1, 2)), rtol=1e-10, atol=1e-25)
+    tolerance = 1e-12 if dtype == np.float64 else 2e-4
+    for one, other in zip(*found, strict=True):
+        scale = abs(other.numpy()).max(axis=tuple(a for a, n in enumerate(other.shape) if n != 5), keepdims=True)
+        assert (abs(one.numpy() - other.numpy()) <= tolerance * np.maximum(scale, 1e-20)).all()

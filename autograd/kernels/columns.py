@@ -1,9 +1,12 @@
 """Normalisation of the columns of a matrix: batch norm of images whose channels lie last in memory.
 
 Rows are short, C numbers, and a loop over each would cost more than it computes. So some rows are taken as one long
-row, with what belongs to the columns repeated along it, and sums over rows are matrix products with ones. A piece at a
-time goes through all steps while it is in cache. For (32, 16, 32, 32) it takes 0.3 of the time of sums and products
-over the axes of an array with channels first.
+row, with what belongs to the columns repeated along it, and sums run over long rows. A piece at a time goes through all
+steps while it is in cache. For (32, 16, 32, 32) it takes 0.2 of the time of sums and products over the axes of an array
+with channels first.
+
+A variance is E(x²) - E(x)² where that loses nothing, which saves a pass; a mean of more than `FAR` standard deviations
+is subtracted first.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ from autograd.threads import share
 
 Array = Any
 LONG: Final = 1024  # numbers of a row: by then the loop over it is all that counts
-CACHED: Final = 1 << 19  # bytes of one array to work on at a time
+CACHED: Final = 1 << 20  # bytes of one array to work on at a time
+FAR: Final = 2
 
 
 def as_matrix(x: Array, axes: tuple[int, ...]) -> Array:
@@ -48,7 +52,9 @@ class Columns:
 
     def along(self, values: Array) -> Array:
         """Return a number for each column as one for each place in a long row."""
-        return np.tile(values, self.fold)
+        long = np.empty((self.fold, self.columns), self.dtype)
+        long[...] = values
+        return long.reshape(self.long)
 
     def each(self, work: Callable[[slice, Array], Any]) -> list[Any]:
         """Return what `work` returns for the place of each piece among the long rows and room for an array of its size.
@@ -63,10 +69,19 @@ class Columns:
 
         return [found for some in share(part, self.count, 1 + WORTH // self.long) for found in some]
 
-    def sum(self, long_rows: Array) -> Array:
-        """Return the sum of each column, of some long rows."""
-        ones = np.ones(len(long_rows), self.dtype)
-        return (ones @ long_rows).reshape(self.fold, self.columns).sum(axis=0)
+    def means(self, work: Callable[[slice, Array], tuple[Array, ...]]) -> Array:
+        """Return each column's mean, as float64 or better, of matrices whose sums of long rows `work` returns."""
+        sums = [sum(parts) for parts in zip(*self.each(work), strict=True)]
+        folded = np.array(sums).reshape(-1, self.fold, self.columns)
+        return folded.sum(axis=1, dtype=np.result_type(self.dtype, float)) / (self.count * self.fold)
+
+
+def total(rows: Array) -> Array:
+    return np.ones(len(rows), rows.dtype) @ rows
+
+
+def total_of_products(x: Array, y: Array) -> Array:
+    return np.einsum("ij,ij->j", x, y)
 
 
 def normalize(matrix: Array, weight: Array, bias: Array, eps: float, out: Array) -> tuple[Array, Array, Array]:
@@ -74,61 +89,72 @@ def normalize(matrix: Array, weight: Array, bias: Array, eps: float, out: Array)
 
     Returns each column's mean, variance, and 1 / sqrt(variance + eps).
     """
-    columns = Columns(matrix)
-    x, result, n = columns.rows(matrix), columns.rows(out), len(matrix)
+    columns, dtype = Columns(matrix), matrix.dtype
+    x, result = columns.rows(matrix), columns.rows(out)
+    with np.errstate(all="ignore"):  # what overflows here is done again
+        mean, squares = columns.means(lambda piece, _: (total(x[piece]), total_of_products(x[piece], x[piece])))
+        var = squares - mean * mean
+        near = bool((mean * mean <= FAR**2 * var).all() and np.isfinite(var).all())
+    middle = columns.along(mean)
+    if not near:
 
-    def moments(piece: slice, room: Array) -> tuple[int, Array, Array]:
-        count = (piece.stop - piece.start) * columns.fold
-        mean = columns.sum(x[piece]) / count
-        np.subtract(x[piece], columns.along(mean), out=room)
-        return count, mean, columns.sum(np.multiply(room, room, out=room))
+        def spread(piece: slice, room: Array) -> tuple[Array]:
+            np.subtract(x[piece], middle, out=room)
+            return (total_of_products(room, room),)
 
-    # Those of all from those of each (Chan, Golub and LeVeque 1979), so that the array is read once.
-    found = columns.each(moments)
-    mean = sum(count * middle for count, middle, _ in found) / n
-    var = sum(squares + count * (middle - mean) ** 2 for count, middle, squares in found) / n
+        (var,) = columns.means(spread)
     scale = 1 / np.sqrt(var + eps)
-    middle, factor = columns.along(mean), columns.along(scale if weight is None else scale * weight)
-    shift = None if bias is None else columns.along(bias)
+    factor = scale if weight is None else scale * weight
+    shift = 0 if bias is None else bias
+    by_factor, added = columns.along(factor), columns.along(shift - mean * factor if near else shift)
 
     def finish(piece: slice, room: Array) -> None:
-        done = np.subtract(x[piece], middle, out=result[piece])
-        done *= factor
-        if shift is not None:
-            done += shift
+        done = result[piece]
+        if near:
+            np.multiply(x[piece], by_factor, out=done)
+        else:
+            np.subtract(x[piece], middle, out=done)
+            done *= by_factor
+        done += added
 
     columns.each(finish)
-    return mean, var, scale
+    return mean.astype(dtype), var.astype(dtype), scale.astype(dtype)
 
 
 def gradients(
     g: Array, matrix: Array, mean: Array, scale: Array, weight: Array, out: Array | None
 ) -> tuple[Array, Array]:
     """Write the gradient of the matrix to `out` if not None; return those of the weight and of the bias."""
-    columns = Columns(matrix)
+    columns, dtype = Columns(matrix), matrix.dtype
     x, sent, n = columns.rows(matrix), columns.rows(g), len(matrix)
     middle = columns.along(mean)
+    near = bool((abs(mean * scale) <= FAR).all())
 
     def sums(piece: slice, room: Array) -> tuple[Array, Array]:
-        np.subtract(x[piece], middle, out=room)
-        room *= sent[piece]
-        return columns.sum(room), columns.sum(sent[piece])
+        centered = x[piece] if near else np.subtract(x[piece], middle, out=room)
+        return total(sent[piece]), total_of_products(centered, sent[piece])
 
-    to_weight, to_bias = (sum(parts) for parts in zip(*columns.each(sums), strict=True))
-    to_weight = scale * to_weight
+    sent_mean, product = columns.means(sums)
+    mean, scale = mean.astype(product.dtype), scale.astype(product.dtype)
+    if near:
+        product -= mean * sent_mean
+    to_weight, to_bias = (scale * product * n).astype(dtype), (sent_mean * n).astype(dtype)
     if out is None:
         return to_weight, to_bias
     result = columns.rows(out)
     factor = scale if weight is None else scale * weight
-    by_factor, slope = columns.along(factor), columns.along(factor * scale * to_weight / n)
-    shift = columns.along(factor * to_bias / n)
+    slope, shift = factor * scale**2 * product, factor * sent_mean
+    by_factor, by_slope = columns.along(factor), columns.along(slope)
+    added = columns.along(shift - slope * mean if near else shift)
 
     def finish(piece: slice, room: Array) -> None:
-        np.subtract(x[piece], middle, out=room)
-        room *= slope
-        room += shift
-        done = np.multiply(sent[piece], by_factor, out=result[piece])
-        done -= room
+        if near:
+            np.multiply(x[piece], by_slope, out=room)
+        else:
+            np.subtract(x[piece], middle, out=room)
+            room *= by_slope
+        room += added
+        np.subtract(np.multiply(sent[piece], by_factor, out=result[piece]), room, out=result[piece])
 
     columns.each(finish)
     return to_weight, to_bias
