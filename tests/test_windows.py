@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from autograd import Tensor, no_grad, openblas, ops
 from autograd.functional import gradients
-from autograd.kernels import correlation, lines, planes, products, single, unrolled
+from autograd.kernels import bands, correlation, lines, planes, products, single, unrolled
 from autograd.ops import convolutional, pooling
 from tests.cases import distinct, normal
 from tests.cases.windows import AVG_POOLS, CONVOLUTIONS, MAX_POOLS, TRANSPOSED
@@ -219,14 +219,16 @@ def convolutions(draw):
     st.sampled_from([-1, single.MOST]),
     st.sampled_from([3000, products.MOST]),
     st.sampled_from([1, lines.WORTH]),
+    st.sampled_from([0, bands.MOST, math.inf]),
 )
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_convolutions_of_all_sizes(two_threads, case, block, few, most, steps, worth):
+def test_convolutions_of_all_sizes(two_threads, case, block, few, most, steps, worth, zeros):
     x, weight, bias, options = case
     with (
         mock.patch.object(single, "MOST", most),
         mock.patch.multiple(products, MOST=steps, LEAST=1),
         mock.patch.object(lines, "WORTH", worth),
+        mock.patch.multiple(bands, WORTH=worth, MOST=zeros),
         mock.patch.multiple(correlation, WORTH=worth, COPIES=worth),
         mock.patch.object(lines, "BLOCK", block),
         mock.patch.object(planes, "CACHED", block),
@@ -245,19 +247,33 @@ def test_convolutions_of_all_sizes(two_threads, case, block, few, most, steps, w
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
-def test_an_infinity_stays_in_its_windows(value):
-    x, weight = np.ones((2, 16, 8, 8)), np.ones((16, 16, 3, 3))
+@pytest.mark.parametrize(("channels", "count"), [(16, 16), (4, 5), (4, 20)])
+def test_an_infinity_stays_in_its_windows(value, channels, count):
+    x, weight = np.ones((2, channels, 8, 8)), np.ones((count, channels, 3, 3))
     x[1, 3, 4, 4] = value
     inputs = [Tensor(a, requires_grad=True) for a in (x, weight)]
     out = ops.convolution(*inputs, padding=1)
     strange = ~np.isfinite(out.detach().numpy())
     assert strange[1, :, 3:6, 3:6].all()
-    assert strange.sum() == 16 * 9
+    assert strange.sum() == count * 9
     g = normal(*out.shape)
     to_x, to_weight = gradients(out, inputs, Tensor(g))
     assert np.isfinite(to_x.numpy()).all()
     assert not np.isfinite(to_weight.numpy()[:, 3]).any()
     assert np.isfinite(np.delete(to_weight.numpy(), 3, axis=1)).all()
+
+
+@pytest.mark.parametrize(("channels", "count"), [(16, 16), (4, 5), (4, 20)])
+def test_an_infinity_is_sent_back_to_what_its_window_saw(channels, count):
+    inputs = [Tensor(a, requires_grad=True) for a in (np.ones((2, channels, 8, 8)), np.ones((count, channels, 3, 3)))]
+    out = ops.convolution(*inputs, padding=1)
+    g = normal(*out.shape)
+    g[1, 3, 4, 4] = np.inf
+    to_x, to_weight = (array.numpy() for array in gradients(out, inputs, Tensor(g)))
+    assert np.isinf(to_x[1, :, 3:6, 3:6]).all()
+    assert np.isfinite(to_x).sum() == to_x.size - channels * 9
+    assert np.isinf(to_weight[3]).all()
+    assert np.isfinite(np.delete(to_weight, 3, axis=0)).all()
 
 
 def test_results_with_many_channels_are_seen_channels_first():

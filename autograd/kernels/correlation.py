@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from autograd.kernels import lines, planes, single, unrolled
+from autograd.kernels import bands, lines, planes, single, unrolled
 from autograd.kernels.layout import channels_last, new_images
 from autograd.kernels.windows import Windows
 from autograd.threads import WORTH, crew, share
@@ -33,6 +33,11 @@ def by_lines(windows: Windows, x: Array, out: int, groups: int, dtype: np.dtype[
     )
 
 
+def by_bands(windows: Windows, shape: tuple[int, ...], groups: int, dtype: np.dtype[Any]) -> bool:
+    """Whether a convolution with weights of `shape` is one that `bands` can do and does more quickly."""
+    return min(shape[:2]) < MANY and groups == 1 and dtype.char in "fd" and bands.suits(windows, shape[0])
+
+
 def by_planes(windows: Windows, out: int, groups: int) -> bool:
     """Whether a convolution to `out` channels, or back to them, is one that `planes` can do and does more quickly."""
     return groups == 1 and out < MANY and set(windows.stride) == {1} and max(windows.kernel) > 1
@@ -55,6 +60,10 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: in
     count = len(weight)
     if x.size and single.suits(windows, len(x), weight):
         return single.correlate(x, weight, bias, windows, groups, dtype)
+    if by_bands(windows, weight.shape, groups, dtype):
+        found = bands.correlate(x, weight, bias, windows, dtype)
+        if found is not None:
+            return found
     out = new_images(count >= MANY, (len(x), count, *windows.out), dtype)
     if by_lines(windows, x, count, groups, dtype):
         if x.ndim == 3:
@@ -78,12 +87,17 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: in
 def correlate_back(g: Array, weight: Array, windows: Windows, groups: int) -> Array:
     """Return the transpose of `correlate`: what the gradient of results sends to the images (N, C, *size)."""
     out, channels = len(weight), weight.shape[1] * groups
+    dtype = np.result_type(g, weight)
     few = by_planes(windows, channels, groups)
+    if few and g.size and by_bands(windows, weight.shape, groups, dtype):
+        found = bands.correlate_back(g, weight, windows, dtype)
+        if found is not None:
+            return found
     if set(windows.stride) == {1} and not few:  # a convolution itself, with the kernel turned round
         split = weight.reshape(groups, out // groups, -1, *windows.kernel).swapaxes(1, 2)
         flipped = np.flip(split, tuple(range(3, split.ndim)))
         return correlate(g, flipped.reshape(channels, out // groups, *windows.kernel), None, turned(windows), groups)
-    images = new_images(channels >= MANY, (len(g), channels, *windows.size), np.result_type(g, weight))
+    images = new_images(channels >= MANY, (len(g), channels, *windows.size), dtype)
 
     def part(start: int, stop: int) -> None:
         if few:
@@ -107,6 +121,8 @@ def turned(windows: Windows) -> Windows:
 def weight_gradient(x: Array, g: Array, windows: Windows, groups: int, shape: tuple[int, ...]) -> Array:
     """Return the gradient of weights of `shape` (O, C/groups, *kernel) from that of the results."""
     dtype = np.result_type(x, g)
+    if by_bands(windows, shape, groups, dtype):
+        return bands.weight_gradient(x, g, windows, shape, dtype)
     if by_lines(windows, x, shape[0], groups, dtype):
         if x.ndim == 3:
             wide = (*shape[:2], 1, *shape[2:])
@@ -135,7 +151,8 @@ def gradients(
         return [task() for task in tasks[start:stop]]
 
     # Two threads take one each: that is half as many hand-overs as with halves of either.
-    apart = needs[0] and needs[1] and crew(len(g) // worth(windows, weight.shape)) == 2
+    least = bands.worth if by_bands(windows, weight.shape, groups, g.dtype) else worth
+    apart = needs[0] and needs[1] and crew(len(g) // least(windows, weight.shape)) == 2
     parts = share(work, 2) if apart else [work(0, 2)]
     to_x, to_weight = (found for part in parts for found in part)
     return to_x, to_weight, bias_gradient(g) if needs[2] else None
