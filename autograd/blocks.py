@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
 from autograd.threads import share
 
 Array = Any
+Result = TypeVar("Result")
 LARGE: Final = 1 << 18  # numbers from which it pays
 BLOCK: Final = 1 << 17  # numbers at a time: a few such arrays fit a cache
 WORTH: Final = 1 << 17  # numbers that are worth a thread
@@ -28,21 +29,19 @@ UFUNCS: Final = {  # those of Python's operators that write to a given place
 }
 
 
-def in_pieces(work: Callable[[slice], None], rows: int, size: int, most: int = BLOCK) -> None:
-    """Call `work` for the places of some rows at a time, of an array of `size` numbers; threads share them.
+def in_pieces(work: Callable[[slice], Result], rows: int, size: int, most: int = BLOCK) -> list[Result]:
+    """Return what `work` returns for the places of some rows at a time, of an array of `size` numbers.
 
-    A piece has at most `most` numbers, if a row has not more.
+    A piece has at most `most` numbers, if a row has not more. Threads share the pieces.
     """
     if size <= min(most, WORTH):
-        work(slice(rows))
-        return
+        return [work(slice(0, rows))]
     step = max(1, most * rows // size)
 
-    def part(start: int, stop: int) -> None:
-        for a in range(start, stop, step):
-            work(slice(a, min(a + step, stop)))
+    def part(start: int, stop: int) -> list[Result]:
+        return [work(slice(a, min(a + step, stop))) for a in range(start, stop, step)]
 
-    share(part, rows, -(-WORTH * rows // size))
+    return [found for some in share(part, rows, -(-WORTH * rows // size)) for found in some]
 
 
 def in_blocks(function: Callable[..., Array], operands: Sequence[Any]) -> Array:

@@ -9,10 +9,18 @@ import pytest
 
 from autograd import Tensor, no_grad, ops
 from autograd.functional import gradients
+from autograd.kernels import rows
 from autograd.ops import normalization
 from autograd.ops.normalization import recorded_rule
 from tests.cases import normal
 from tests.cases.normalization import GIVEN
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["by rows", "as sizes have it"])
+def _ways(request, monkeypatch):
+    """Take the rows of the smallest arrays the way of large ones too."""
+    if request.param:
+        monkeypatch.setattr(rows, "LEAST", 0)
 
 
 def plain_normalize(x, weight, bias, axes, eps):
@@ -186,19 +194,27 @@ def test_a_large_mean_costs_no_more_digits_than_it_must():
 
 @pytest.mark.parametrize("far", [0.0, 1.9, 2.1, 1e3])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_channels_of_any_mean_and_size(far, dtype):
+@pytest.mark.parametrize("kept", ["channels last", "rows"])
+def test_means_and_sizes_side_by_side(kept, dtype, far):
+    """One that lies far from zero is centred first; those beside it are not."""
     x = normal(8, 12, 12, 5, seed=1) * [1.0, 1e-3, 1e15, 0.0, 1.0] + [0.0, 0.0, 1e15, 7.0, far]
-    x, weight, bias, g = (a.astype(dtype) for a in (x, normal(5, 1, 1), normal(5, 1, 1), normal(8, 5, 12, 12, seed=2)))
+    if kept == "rows":
+        x, axes, small = x.reshape(-1, 5).T.copy(), (1,), (1152,)
+    else:
+        axes, small = (0, 1, 2), (5,)
+    g = normal(*x.shape, seed=2)
     found = []
-    for kind in (dtype, np.float64):
-        inputs = [Tensor(a.astype(kind), requires_grad=True) for a in (x, weight, bias)]
-        result = ops.normalize(ops.moveaxis(inputs[0], -1, 1), *inputs[1:], axes=(0, 2, 3))
-        result.out.backward(g.astype(kind))
-        found.append([result.out.detach(), result.mean, result.var, *(t.grad for t in inputs)])
-    plain = x.astype(float)
-    np.testing.assert_allclose(found[1][1].numpy(), plain.mean(axis=(0, 1, 2)), rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(found[1][2].numpy(), plain.var(axis=(0, 1, 2)), rtol=1e-10, atol=1e-25)
+    for kind in (dtype, np.float64):  # one rounded and one not, of the same numbers
+        inputs = [Tensor(a.astype(dtype).astype(kind), requires_grad=True) for a in (x, normal(*small), normal(*small))]
+        result = ops.normalize(*inputs, axes=axes)
+        result.out.backward(g.astype(dtype).astype(kind))
+        found.append([a.numpy() for a in (result.out.detach(), result.mean, result.var, *(t.grad for t in inputs))])
+    plain = x.astype(dtype).astype(float)
+    np.testing.assert_allclose(found[1][1], plain.mean(axis=axes), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(found[1][2], plain.var(axis=axes), rtol=1e-10, atol=1e-25)
     tolerance = 1e-12 if dtype == np.float64 else 2e-4
     for one, other in zip(*found, strict=True):
-        scale = abs(other.numpy()).max(axis=tuple(a for a, n in enumerate(other.shape) if n != 5), keepdims=True)
-        assert (abs(one.numpy() - other.numpy()) <= tolerance * np.maximum(scale, 1e-20)).all()
+        scale = abs(other).max(axis=axes, keepdims=True) if other.ndim == x.ndim else abs(other)
+        if other.shape == small and kept == "rows":
+            scale = abs(other).max()
+        assert (abs(one - other) <= tolerance * np.maximum(scale, 1e-20)).all()

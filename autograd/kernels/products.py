@@ -1,4 +1,4 @@
-"""Products of tall matrices with small ones, some rows at a time.
+"""Products of tall matrices with small ones, some rows at a time, and of stacks of small matrices.
 
 OpenBLAS copies the operands of a product into an order of its own. With few columns, as channels are, that takes as
 long as the product. For processors with AVX-512 it has kernels that do without, for up to 10^6 multiply-adds: a product
@@ -7,16 +7,19 @@ of 12,000 x 96 and 96 x 32 numbers takes 0.6 of the time so, one of 12,000 x 48 
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import numpy as np
 
 from autograd import openblas
+from autograd.threads import share
 
 Array = Any
 DIRECT: Final = {"SkylakeX", "Cooperlake", "SapphireRapids"}  # for which processors there are such kernels
 MOST: Final = 1_000_000  # multiply-adds of a product that they take
 LONGEST: Final = 512  # rows beyond which it gains nothing
+STACKED: Final = 1 << 22  # multiply-adds of small products that are worth a thread
 LEAST: Final = 24  # rows for which it pays to ask for a product
 
 
@@ -67,3 +70,24 @@ def matmul_over_rows(x: Array, y: Array) -> Array:
     if rest.shape[-2]:
         total += rest.swapaxes(-1, -2) @ other
     return total
+
+
+def stacked(x: Array, y: Array) -> Array:
+    """Return `x @ y` for stacks of matrices of one shape (..., rows, inner) and (..., inner, columns).
+
+    Threads share small ones, which OpenBLAS multiplies by one thread. For the scores of attention, 128 products of
+    64 x 32 and 32 x 64 numbers, that takes 0.6 of the time on two cores, and a copy of what is transposed 0.8.
+    """
+    each = x.shape[-2] * x.shape[-1] * y.shape[-1]
+    total, count = math.prod(x.shape[:-2]) * each, len(x)
+    if each > MOST or total < STACKED:
+        return x @ y
+    out = np.empty((*x.shape[:-1], y.shape[-1]), np.result_type(x, y))
+    turned = y.strides[-1] != y.itemsize and openblas.processor() in DIRECT
+
+    def part(start: int, stop: int) -> None:
+        right = y[start:stop]
+        np.matmul(x[start:stop], np.ascontiguousarray(right) if turned else right, out=out[start:stop])
+
+    share(part, count, -(-STACKED * count // total))
+    return out

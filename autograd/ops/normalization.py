@@ -8,14 +8,14 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from autograd.kernels import columns
+from autograd.kernels import columns, rows
+from autograd.kernels.moments import kept_shape, summed, total
 from autograd.operation import Array, operation
 from autograd.tensor import Tensor
 
 __all__ = ["normalize"]
 
 CACHED: Final = 1 << 18  # bytes of one array to work on at a time
-LONG: Final = 4096  # numbers of a row: NumPy adds longer ones as quickly, and with smaller errors
 Slice = tuple[Any, ...]
 
 
@@ -45,34 +45,6 @@ def check(x: Array, weight: Array, bias: Array, axes: Any) -> tuple[int, ...]:
 
 def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
     return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(reversed(shape), reversed(to), strict=False))
-
-
-def total(x: Array, axes: tuple[int, ...]) -> Array:
-    """Return the sum of `x` over axes, which stay with size 1."""
-    rows = rows_of(x, axes)
-    if rows is None or rows.shape[-1] > LONG:
-        return x.sum(axis=axes, keepdims=True)
-    return (rows @ np.ones(rows.shape[-1], x.dtype)).reshape(kept_shape(x, axes))  # a third of the time, for short rows
-
-
-def summed(x: Array, y: Array, axes: tuple[int, ...]) -> Array:
-    """Return the sum of x * y over axes, which stay with size 1, without the product in memory."""
-    rows = rows_of(x, axes)
-    if rows is not None:
-        return np.vecdot(rows, y.reshape(rows.shape)).reshape(kept_shape(x, axes))
-    every = list(range(x.ndim))
-    kept = [axis for axis in every if axis not in axes]
-    return np.einsum(x, every, y, every, kept).reshape(kept_shape(x, axes))
-
-
-def rows_of(x: Array, axes: tuple[int, ...]) -> Array:
-    """Return `x` as rows that are summed, if the axes are the last ones and it lies so in memory, else None."""
-    first = x.ndim - len(axes)
-    return x.reshape(*x.shape[:first], -1) if axes[:1] == (first,) and x.flags.c_contiguous and x.size else None
-
-
-def kept_shape(x: Array, axes: tuple[int, ...]) -> list[int]:
-    return [1 if axis in axes else n for axis, n in enumerate(x.shape)]
 
 
 class Parts:
@@ -122,12 +94,12 @@ def recorded_rule(
 def normalize_rule(
     g: list[Array], needs: tuple[bool, ...], x: Array, weight: Array, eps: float, aux: Any
 ) -> tuple[Array, Array, Array]:
-    gradient, (mean, scale, axes, by_columns) = g[0], aux
+    gradient, (mean, scale, axes, kernel) = g[0], aux
     if isinstance(gradient, Tensor):
         return recorded_rule(gradient, needs, x, weight, axes, eps)
     x = x.astype(gradient.dtype, copy=False)  # which integers were normalised in
-    if by_columns:
-        return columns_rule(gradient, needs, x, weight, mean, scale, axes)
+    if kernel is not None:
+        return kernel_rule(kernel, gradient, needs, x, weight, mean, scale, axes)
     parts = Parts(x, axes)
     n = max(1, math.prod(x.shape[axis] for axis in axes))
     by_weight: Array = None if weight is None else full_rank(weight, x)
@@ -154,18 +126,19 @@ def normalize_rule(
     return to_x, to_weight, gradient if needs[2] else None
 
 
-def columns_of(x: Array, weight: Array, bias: Array, axes: tuple[int, ...]) -> Array:
-    """Return `x` as a matrix for `columns`, where weight and bias are a number for each column, else None."""
-    for array in (weight, bias):
-        if array is not None and (
-            array.dtype != x.dtype
-            or any(n != (1 if axis in axes else x.shape[axis]) for axis, n in enumerate(full_rank(array, x).shape))
-        ):
-            return None
-    return columns.as_matrix(x, axes)
+def kernel_of(x: Array, weight: Array, bias: Array, axes: tuple[int, ...]) -> Any:
+    """Return which of the kernels normalises `x`, if its axes and the shapes of weight and bias suit one; else None."""
+    for kernel in (columns, rows):
+        if kernel.as_matrix(x, axes) is not None:
+            shape = kernel.weight_shape(x, axes)
+            given = [full_rank(array, x) for array in (weight, bias) if array is not None]
+            if all(array.dtype == x.dtype and list(array.shape) == shape for array in given):
+                return kernel
+    return None
 
 
-def columns_rule(
+def kernel_rule(
+    kernel: Any,
     g: Array,
     needs: tuple[bool, ...],
     x: Array,
@@ -174,20 +147,27 @@ def columns_rule(
     scale: Array,
     axes: tuple[int, ...],
 ) -> tuple[Array, Array, Array]:
-    matrix = columns.as_matrix(x, axes)
-    kept = next(axis for axis in range(x.ndim) if axis not in axes)
-    sent = np.ascontiguousarray(np.moveaxis(g, kept, -1), x.dtype).reshape(matrix.shape)
+    sent = kernel.as_matrix(g, axes) if g.dtype == x.dtype else None
+    if sent is None:
+        sent = kernel.as_matrix(in_order_of(x, g), axes)
     to_x = np.empty_like(x) if needs[0] else None
-    to_weight, to_bias = columns.gradients(
+    to_weight, to_bias = kernel.gradients(
         sent,
-        matrix,
+        kernel.as_matrix(x, axes),
         mean.ravel(),
         scale.ravel(),
         None if weight is None else weight.ravel(),
-        None if to_x is None else columns.as_matrix(to_x, axes),
+        None if to_x is None else kernel.as_matrix(to_x, axes),
     )
-    shape = kept_shape(x, axes)
+    shape = kernel.weight_shape(x, axes)
     return to_x, to_weight.reshape(shape) if needs[1] else None, to_bias.reshape(shape) if needs[2] else None
+
+
+def in_order_of(x: Array, g: Array) -> Array:
+    """Return a copy of `g` that lies in memory as `x` does, in its dtype."""
+    copy = np.empty_like(x)
+    copy[...] = g
+    return copy
 
 
 @operation(inputs=("x", "weight", "bias"), joint=normalize_rule, aux=True, outputs=(True, False, False))
@@ -232,11 +212,12 @@ def normalize(
     if x.dtype.kind != "f":
         x = x.astype(float)
     shape = kept_shape(x, found)
-    if (matrix := columns_of(x, weight, bias, found)) is not None:
+    if (kernel := kernel_of(x, weight, bias, found)) is not None:
         out = np.empty_like(x)
-        factor, shift = (None if array is None else array.ravel() for array in (weight, bias))
-        mean, var, scale = columns.normalize(matrix, factor, shift, eps, columns.as_matrix(out, found))
-        return Normalized(out, mean, var), (mean.reshape(shape), scale.reshape(shape), found, True)
+        vectors = [None if array is None else array.ravel() for array in (weight, bias)]
+        mean, var, scale = kernel.normalize(kernel.as_matrix(x, found), *vectors, eps, kernel.as_matrix(out, found))
+        mean, var, scale = (array.reshape(shape) for array in (mean, var, scale))
+        return Normalized(out, mean.squeeze(found), var.squeeze(found)), (mean, scale, found, kernel)
     parts = Parts(x, found)
     n = max(1, math.prod(x.shape[axis] for axis in found))
     factors = [full_rank(array, x) for array in (weight, bias) if array is not None]
@@ -255,4 +236,4 @@ def normalize(
             result *= parts.of(factors[0], index)
         if bias is not None:
             result += parts.of(factors[-1], index)
-    return Normalized(out, mean.squeeze(found), var.squeeze(found)), (mean, scale, found, False)
+    return Normalized(out, mean.squeeze(found), var.squeeze(found)), (mean, scale, found, None)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from autograd.kernels.products import stacked
 from autograd.operation import Array, operation
 from autograd.ops.shape import inverse
 
@@ -39,7 +40,12 @@ def rows(x: Array) -> Array:
 
 def matrix_product(x: Array, y: Array) -> Array:
     """NumPy's `matmul`, differentiable."""
-    return (rows(x) @ y).reshape(*x.shape[:-1], y.shape[1]) if x.ndim > 2 == y.ndim else x @ y
+    if x.ndim > 2:
+        if y.ndim == 2:
+            return (rows(x) @ y).reshape(*x.shape[:-1], y.shape[1])
+        if x.__class__ is y.__class__ is np.ndarray and x.shape[:-2] == y.shape[:-2]:
+            return stacked(x, y)
+    return x @ y
 
 
 def matmul_x(g: Array, y: Array) -> Array:
@@ -59,7 +65,7 @@ def matmul_y(g: Array, x: Array, y_shape: tuple[int, ...]) -> Array:
         return g.reshape(-1) @ rows(x)
     if len(y_shape) == 2:
         return rows(x).mT @ rows(g)
-    return x.mT @ g
+    return matrix_product(x.mT, g)
 
 
 matmul = operation(matrix_product, name="matmul", x=matmul_x, y=matmul_y)
