@@ -6,16 +6,20 @@ exponentials: neither probabilities nor one-hot targets are stored.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from autograd import Tensor, ops
 from autograd.blocks import in_pieces
+from autograd.kernels.exponentials import are_within, largest
+from autograd.kernels.moments import total
 from autograd.operation import Array, operation
 from nn.casting import as_labels, casted, floating, plain
 
 __all__ = ["class_weights", "cross_entropy", "find_labels", "nll_loss", "reduction_of"]
+
+MODEST: Final = 4.0  # the largest score of which exponentials are taken as it is; of more the loss would lose digits
 
 
 def reduction_of(reduction: str, name: str, known: tuple[str, ...] = ("mean", "sum", "none")) -> str:
@@ -92,12 +96,17 @@ def spread(g: Array, divisor: Any) -> Array:
 
 
 def shifted(x: Array) -> tuple[Array, Array, Array]:
-    """Return scores less their maximum over the classes, that maximum, and the sum of their exponentials."""
-    top = x.max(axis=1, keepdims=True)
+    """Return scores less their maximum over the classes, that maximum, and the sum of their exponentials.
+
+    Small scores are left as they are, with 0 for the maximum.
+    """
+    if x.size and are_within(x, MODEST):
+        return x, np.zeros((len(x), 1, *x.shape[2:]), x.dtype), total(np.exp(x), (1,))
+    top = largest(x, (1,))
     if not np.isfinite(top.sum()):  # else Inf - Inf would be NaN
         top = np.where(np.isfinite(top), top, 0)
     z = x - top
-    return z, top, np.exp(z).sum(axis=1, keepdims=True)
+    return z, top, total(np.exp(z), (1,))
 
 
 def probabilities(x: Array, aux: tuple[Array, Array], factor: Array = 1.0) -> Array:
@@ -107,8 +116,8 @@ def probabilities(x: Array, aux: tuple[Array, Array], factor: Array = 1.0) -> Ar
     p = np.empty_like(x)
 
     def work(some: slice) -> None:
-        found = np.subtract(x[some], top[some], out=p[some])
-        np.exp(found, out=found)
+        found = p[some]
+        np.exp(np.subtract(x[some], top[some], out=found) if top[some].any() else x[some], out=found)
         found *= factor[some]
 
     in_pieces(work, len(x), x.size)

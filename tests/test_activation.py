@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from autograd import Tensor, ops
+from tests.cases import normal
 from tests.cases.activation import NAMES, inputs_for
 
 INF, NAN = math.inf, math.nan
@@ -187,6 +188,34 @@ class TestValues:
     def test_softmax_over_several_axes(self):
         p = ops.softmax(np.arange(24.0).reshape(2, 3, 4), axis=(0, 2))
         np.testing.assert_allclose(p.sum(axis=(0, 2)), [1.0, 1.0, 1.0])
+
+    @pytest.mark.parametrize("scale", [1.0, 30.0, 1e4])
+    @pytest.mark.parametrize("axis", [-1, 0, 1, (1, 2), None])
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+    def test_softmax_of_large_arrays(self, two_threads, dtype, axis, scale):
+        """They go piece by piece, without a maximum where all numbers of a piece are small."""
+        if dtype is np.float16 and axis is None:
+            pytest.skip("the sum is beyond float16")
+        x = (normal(600, 30, 20, seed=1) / 3).astype(dtype)
+        x[300] *= dtype(scale)
+        x[0, 0, :3] = -np.inf
+        g = normal(*x.shape, seed=2).astype(dtype)
+        given = Tensor(x, requires_grad=True)
+        out = ops.softmax(given, axis=axis)
+        out.backward(g)
+        exact = x.astype(float)
+        exact = np.exp(exact - exact.max(axis=axis, keepdims=True))
+        exact /= exact.sum(axis=axis, keepdims=True)
+        to_x = exact * (g - (g * exact).sum(axis=axis, keepdims=True))
+        eps = np.finfo(dtype).eps * max(1.0, abs(x[np.isfinite(x)]).max() / 4)
+        np.testing.assert_allclose(out.detach().numpy(), exact, rtol=20 * eps, atol=20 * eps * exact.max())
+        np.testing.assert_allclose(given.grad.numpy(), to_x, rtol=20 * eps, atol=40 * eps * abs(to_x).max())
+        assert out.dtype == given.grad.dtype == dtype
+
+    def test_softmax_of_an_axis_that_is_not_there(self):
+        for size in (3, 30000):
+            with pytest.raises(IndexError):
+                ops.softmax(np.zeros(size), axis=1)
 
     @pytest.mark.parametrize("name", NAMES)
     def test_the_input_is_left_alone(self, name):

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from autograd import Tensor, ops
+from autograd import Tensor, openblas, ops
+from autograd.kernels import products
+from tests.cases import normal
 
 
 def leaf(*shape):
@@ -104,3 +106,20 @@ def test_shapes_that_do_not_fit_raise_a_value_error(function, message):
 def test_einsum_takes_subscripts_as_a_string():
     with pytest.raises(TypeError, match="write the subscripts as a string"):
         np.einsum(leaf(2, 2), [0, 1])
+
+
+@pytest.mark.parametrize("processor", [True, False], ids=["without copies", "with copies"])
+@pytest.mark.parametrize("stacked", [1, products.STACKED])
+@pytest.mark.parametrize(("x", "y"), [((9, 4, 5), (9, 5, 3)), ((2, 7, 6, 4), (2, 7, 4, 8)), ((5, 0, 2), (5, 2, 3))])
+def test_stacks_of_small_matrices(two_threads, monkeypatch, processor, stacked, x, y):
+    monkeypatch.setattr(products, "STACKED", stacked)
+    monkeypatch.setattr(products, "DIRECT", {openblas.processor()} if processor else set())
+    x, y = normal(*x, seed=1), normal(*y, seed=2)
+    for left, right in ((x, y), (x, y.mT.copy().mT), (x.mT.copy().mT, y), (x[::-1], y[:, ::-1][:, ::-1])):
+        inputs = [Tensor(left, requires_grad=True), Tensor(right, requires_grad=True)]
+        out = ops.matmul(*inputs)
+        np.testing.assert_allclose(out.detach().numpy(), np.einsum("...ij,...jk->...ik", left, right), atol=1e-12)
+        g = normal(*out.shape, seed=3)
+        out.backward(g)
+        np.testing.assert_allclose(inputs[0].grad.numpy(), np.einsum("...ik,...jk->...ij", g, right), atol=1e-12)
+        np.testing.assert_allclose(inputs[1].grad.numpy(), np.einsum("...ij,...ik->...jk", left, g), atol=1e-12)

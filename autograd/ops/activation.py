@@ -6,8 +6,11 @@ import math
 from typing import Any, Final
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from autograd.blocks import LARGE
+from autograd.blocks import LARGE, in_pieces
+from autograd.kernels.exponentials import are_within, largest
+from autograd.kernels.moments import summed, total
 from autograd.operation import Array, operation
 from autograd.ops.arithmetic import keep, where
 from autograd.ops.elementwise import absolute, erf, exp, expm1, tanh
@@ -32,6 +35,8 @@ __all__ = [
 
 ZERO: Final = np.float64(0)
 FEW: Final = 512
+MANY: Final = 1 << 14  # numbers for which a softmax goes by pieces
+MODEST: Final = 16.0  # the largest number of which a softmax takes the exponential as it is
 ZEROS: Final = np.zeros(LARGE, np.complex128)
 SELU_ALPHA: Final = 1.6732632423543772848170429916717
 SELU_SCALE: Final = 1.0507009873554804934193349852946
@@ -220,9 +225,30 @@ def shifted(x: Array, axis: Any) -> Array:
     return x - np.max(x, axis=axis, keepdims=True) if x.size else x.copy()
 
 
+def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
+
+
+def piece_by_piece(work: Any, x: Array, axes: tuple[int, ...]) -> None:
+    """Call `work` for the places of some rows of `x` at a time, or of all if the first axis is one of `axes`."""
+    if 0 in axes:
+        work(slice(None))
+    else:
+        in_pieces(work, len(x), x.size)
+
+
 def softmax_rule(g: Array, out: Array, axis: Any) -> Array:
-    weighted = g * out
-    return weighted - out * weighted.sum(axis=axis, keepdims=True)
+    if g.size < MANY or not g.__class__ is out.__class__ is np.ndarray:
+        return out * (g - (g * out).sum(axis=axis, keepdims=True))
+    axes = axes_of(axis, g.ndim)
+    sent = np.empty_like(out)
+
+    def work(some: slice) -> None:
+        place = np.subtract(g[some], summed(out[some], g[some], axes), out=sent[some])
+        place *= out[some]
+
+    piece_by_piece(work, g, axes)
+    return sent
 
 
 @operation(x=softmax_rule)
@@ -235,12 +261,27 @@ def softmax(x: Array, axis: Any = -1) -> Array:
     >>> ops.softmax(Tensor([[1e4, 1e4], [0.0, -1e4]])).tolist()
     [[0.5, 0.5], [1.0, 0.0]]
     """
-    z = shifted(x, axis)
-    if z.shape:
+    if np.size(x) < MANY:
+        z = shifted(x, axis)
+        if not z.shape:
+            return np.exp(z)
         np.exp(z, out=z)
         z /= z.sum(axis=axis, keepdims=True)
         return z
-    return np.exp(z)
+    x = floating(x)
+    axes = axes_of(axis, x.ndim)
+    out = np.empty_like(x)
+
+    def work(some: slice) -> None:
+        part, place = x[some], out[some]
+        if are_within(part, MODEST):
+            np.exp(part, out=place)
+        else:
+            np.exp(np.subtract(part, largest(part, axes), out=place), out=place)
+        place /= total(place, axes)
+
+    piece_by_piece(work, x, axes)
+    return out
 
 
 @operation(x=lambda g, out, axis: g - exp(out) * g.sum(axis=axis, keepdims=True))

@@ -197,6 +197,23 @@ def test_cross_entropy_is_exact_far_out(size):
     np.testing.assert_allclose(F.cross_entropy(close, [0]).item(), np.log(2), rtol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(50, 10), (600, 500), (40, 6, 30, 30)])
+@pytest.mark.parametrize("scale", [0.5, 0.98, 1.02, 50.0])
+def test_cross_entropy_of_scores_of_any_size(two_threads, shape, scale):
+    """Small scores are taken as they are, others less their maximum: by pieces, so that both occur."""
+    x = normal(*shape)
+    x[: len(x) // 2] *= scale * 4 / abs(x).max()
+    labels = np.random.default_rng(0).integers(0, shape[1], (shape[0], *shape[2:]))
+    found = []
+    for dtype in (np.float32, np.float64):
+        scores = Tensor(x.astype(np.float32).astype(dtype), requires_grad=True)
+        losses = F.cross_entropy(scores, labels, reduction="none", label_smoothing=0.1)
+        losses.backward(np.ones(losses.shape, dtype))
+        found.append((losses.detach().numpy(), scores.grad.numpy()))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=2e-6)
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-5, atol=1e-6)
+
+
 def test_bce_with_logits_is_accurate_far_out():
     x = Tensor(np.float32([1e4, -1e4, -50.0, 50.0]), requires_grad=True)
     each = F.binary_cross_entropy_with_logits(x, [0.0, 1.0, 0.0, 1.0], reduction="none")
