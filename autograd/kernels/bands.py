@@ -91,56 +91,55 @@ def matrix_of(images: Array, dtype: Any) -> Array:
     return np.ascontiguousarray(by_row(images), dtype).reshape(-1, images.shape[1] * images.shape[3])
 
 
-def new_images(n: int, channels: int, size: tuple[int, ...], dtype: Any) -> Array:
-    """Return room for images (N, C, H, W) that lie by their rows in memory, as products make them."""
-    return by_row(np.empty((n, size[0], channels, size[1]), dtype))
-
-
 def is_finite(x: Array) -> bool:
     """Whether no number is Inf or NaN, which the band's zeros would spread along its row."""
     with np.errstate(all="ignore"):
         return bool(np.isfinite(x.sum()))
 
 
-def correlate(x: Array, weight: Array, bias: Array, windows: Windows, dtype: Any) -> Array | None:
-    """Return the convolution of images with weights (O, C, *kernel), plus the bias (O,) if not None; None for Inf."""
-    matrix = Band(windows, weight.shape, dtype).matrix(weight)
-    out = new_images(len(x), len(weight), windows.out, dtype)
-    added = None if bias is None else np.repeat(bias.astype(dtype, copy=False), windows.out[1])
+def correlate(x: Array, weight: Array, bias: Array, windows: Windows, out: Array) -> bool:
+    """Write the convolution of images with weights (O, C, *kernel), plus the bias (O,) if not None, to `out`.
+
+    Returns whether it could: not with an Inf or NaN in the images.
+    """
+    matrix = Band(windows, weight.shape, out.dtype).matrix(weight)
+    added = None if bias is None else bias.reshape(-1, 1)
 
     def part(start: int, stop: int) -> bool:
         if not is_finite(x[start:stop]):
             return False
-        found = by_row(out[start:stop]).reshape(-1, matrix.shape[1])
-        np.matmul(rows_of(x[start:stop], windows, dtype), matrix, out=found)
-        if added is not None:
-            found += added
+        place = by_row(out[start:stop])
+        found = (rows_of(x[start:stop], windows, out.dtype) @ matrix).reshape(place.shape)
+        if added is None:
+            place[...] = found
+        else:
+            np.add(found, added, out=place)
         return True
 
-    return out if all(share(part, len(x), worth(windows, weight.shape))) else None
+    return all(share(part, len(x), worth(windows, weight.shape)))
 
 
-def correlate_back(g: Array, weight: Array, windows: Windows, dtype: Any) -> Array | None:
-    """Return the transpose of `correlate`: what the gradient of results sends to the images; None for Inf."""
-    matrix = Band(windows, weight.shape, dtype).matrix(weight)
-    channels, (rows, width) = weight.shape[1], windows.size
-    images = new_images(len(g), channels, (windows.padded[0], width), dtype)
+def correlate_back(g: Array, weight: Array, windows: Windows, images: Array) -> bool:
+    """Write the transpose of `correlate` to `images` (N, C, H, W): what the gradient of results sends there.
+
+    Returns whether it could: not with an Inf or NaN in the gradient.
+    """
+    matrix = Band(windows, weight.shape, images.dtype).matrix(weight)
+    channels, (height, width) = images.shape[1], windows.size
+    top, rows = windows.before[0], windows.out[0]
 
     def part(start: int, stop: int) -> bool:
         if not is_finite(g[start:stop]):
             return False
-        sent = matrix_of(g[start:stop], dtype) @ matrix.T
-        sent = sent.reshape(stop - start, windows.out[0], windows.kernel[0], channels, width)
-        place = by_row(images[start:stop])
-        place[:, : windows.out[0]] = sent[:, :, 0]
-        place[:, windows.out[0] :] = 0
-        for i in range(1, windows.kernel[0]):
-            place[:, i : i + windows.out[0]] += sent[:, :, i]
+        sent = matrix_of(g[start:stop], images.dtype) @ matrix.T
+        sent = sent.reshape(stop - start, rows, windows.kernel[0], channels, width)
+        padded = np.zeros((stop - start, windows.padded[0], channels, width), images.dtype)
+        for i in range(windows.kernel[0]):
+            padded[:, i : i + rows] += sent[:, :, i]
+        by_row(images[start:stop])[...] = padded[:, top : top + height]
         return True
 
-    if not all(share(part, len(g), worth(windows, weight.shape))):
-        return None
-    return images[:, :, windows.before[0] :][:, :, :rows]
+    return all(share(part, len(g), worth(windows, weight.shape)))
 
 
 def weight_gradient(x: Array, g: Array, windows: Windows, shape: tuple[int, ...], dtype: Any) -> Array:

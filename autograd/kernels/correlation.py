@@ -60,11 +60,9 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: in
     count = len(weight)
     if x.size and single.suits(windows, len(x), weight):
         return single.correlate(x, weight, bias, windows, groups, dtype)
-    if by_bands(windows, weight.shape, groups, dtype):
-        found = bands.correlate(x, weight, bias, windows, dtype)
-        if found is not None:
-            return found
     out = new_images(count >= MANY, (len(x), count, *windows.out), dtype)
+    if by_bands(windows, weight.shape, groups, dtype) and bands.correlate(x, weight, bias, windows, out):
+        return out
     if by_lines(windows, x, count, groups, dtype):
         if x.ndim == 3:
             done = lines.correlate(x[:, :, None], weight[:, :, None], bias, with_row(windows), out[:, :, None])
@@ -89,10 +87,10 @@ def correlate_back(g: Array, weight: Array, windows: Windows, groups: int) -> Ar
     out, channels = len(weight), weight.shape[1] * groups
     dtype = np.result_type(g, weight)
     few = by_planes(windows, channels, groups)
-    if few and g.size and by_bands(windows, weight.shape, groups, dtype):
-        found = bands.correlate_back(g, weight, windows, dtype)
-        if found is not None:
-            return found
+    if few and by_bands(windows, weight.shape, groups, dtype):
+        images = new_images(False, (len(g), channels, *windows.size), dtype)
+        if bands.correlate_back(g, weight, windows, images):
+            return images
     if set(windows.stride) == {1} and not few:  # a convolution itself, with the kernel turned round
         split = weight.reshape(groups, out // groups, -1, *windows.kernel).swapaxes(1, 2)
         flipped = np.flip(split, tuple(range(3, split.ndim)))
