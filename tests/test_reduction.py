@@ -294,3 +294,34 @@ def test_a_sum_over_an_axis_takes_a_gradient_that_is_not_contiguous() -> None:
 def test_average_refuses_weights_that_cancel() -> None:
     with pytest.raises(ZeroDivisionError, match="average: "):
         np.average(Tensor([1.0, 2.0]), weights=[1.0, -1.0])
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 1), (1, 2)])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.complex64, np.int32])
+@pytest.mark.parametrize("shape", [(40001,), (9000, 5), (7, 6000), (37, 31, 33)])
+def test_large_sums_are_numpys(shape: tuple[int, ...], dtype: Any, axis: Any) -> None:
+    """Some are matrix products with ones: to the same accuracy, in the same shape and dtype."""
+    x = (np.random.default_rng(0).normal(size=shape) * 5).astype(dtype)
+    for array in (x, np.asfortranarray(x), x[::-1], x[..., ::2]):
+        if len(shape) <= (max(axis) if isinstance(axis, tuple) else axis or 0):
+            with pytest.raises(IndexError):
+                ops.sum(array, axis)
+            continue
+        exact = np.sum(array, axis, dtype=np.clongdouble if array.dtype.kind == "c" else np.longdouble)
+        for keepdims in (False, True):
+            found, plain = ops.sum(array, axis, keepdims), np.sum(array, axis, keepdims=keepdims)
+            assert type(found) is type(plain)
+            assert (found.shape, found.dtype) == (plain.shape, plain.dtype)
+            error = abs(plain - exact.reshape(plain.shape)).max()
+            np.testing.assert_allclose(found, plain, rtol=0, atol=10 * error + np.finfo(float).eps)
+            mean = ops.mean(array, axis, keepdims)
+            np.testing.assert_allclose(mean, np.mean(array, axis, keepdims=keepdims), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_an_infinity_spoils_its_sum_alone(value: float) -> None:
+    x = np.ones((9000, 5))
+    x[3, 4] = value
+    assert not np.isfinite(ops.sum(x))
+    assert np.isfinite(ops.sum(x, -1)).sum() == 8999
+    assert np.isfinite(ops.sum(x, 0)).sum() == 4

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from autograd.kernels.moments import total, total_of_all
 from autograd.operation import Array, operation
 from autograd.ops.cumulative import cumprod, reversed_along, safe_to_divide
 from autograd.tensor import Axis
@@ -30,6 +31,7 @@ __all__ = [
     "var",
 ]
 
+MANY: Final = 1 << 15  # numbers from which sums are products with ones
 SIMPLE_FLOATS: Final = frozenset("fdFD")  # those that NumPy's mean adds up in their own precision
 
 # What np.sum, np.prod, np.max and np.min come to, in 60 % of the time.
@@ -94,18 +96,30 @@ def conjugate_of(x: Array) -> Array:
 # Sums and products
 
 
+def add(x: Array, axis: Axis, keepdims: bool) -> Array:
+    """Return what NumPy's `sum` does; large arrays of floats by matrix products with ones, where that is quicker."""
+    if x.__class__ is np.ndarray and x.size >= MANY and x.dtype.char in "fd":
+        if axis is None and x.flags.forc:
+            found = total_of_all(x)
+            return found.reshape((1,) * x.ndim) if keepdims else found
+        if axis.__class__ is int and axis in (-1, x.ndim - 1) and x.ndim > 1:
+            found = total(x, (x.ndim - 1,))
+            return found if keepdims else found[..., 0]
+    return add_up(x, axis=axis, keepdims=keepdims)
+
+
 @operation(x=spread)
 def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """NumPy's `sum`, differentiable."""
-    return add_up(x, axis=axis, keepdims=keepdims)
+    return add(x, axis, keepdims)
 
 
 @operation(x=lambda g, x_shape, axis, keepdims: spread(g / lane_length(g, x_shape), x_shape, axis, keepdims))
 def mean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """NumPy's `mean`, differentiable."""
     if isinstance(x, (np.ndarray, np.generic)) and x.dtype.char in SIMPLE_FLOATS and x.size:
-        total = add_up(x, axis=axis, keepdims=keepdims)
-        return total / (x.size // total.size)
+        found = add(x, axis, keepdims)
+        return found / (x.size // found.size)
     return np.mean(x, axis=axis, keepdims=keepdims)
 
 
