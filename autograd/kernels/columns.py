@@ -28,7 +28,7 @@ def as_matrix(x: Array, axes: tuple[int, ...]) -> Array:
     kept = [axis for axis in range(x.ndim) if axis not in axes]
     if len(kept) != 1:
         return None
-    ordered = np.moveaxis(x, kept[0], -1)
+    ordered = x.transpose(*axes, kept[0])
     return ordered.reshape(-1, x.shape[kept[0]]) if ordered.flags.c_contiguous and x.size else None
 
 

@@ -19,6 +19,7 @@ channels on 32x32 pixels, 0.68 for 64 to 64 on 16x16; without minimal filtering 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from typing import Any, Final
 import numpy as np
 
 from autograd.kernels import products
+from autograd.kernels.moments import total_of_all
 from autograd.kernels.windows import Sizes, Windows
 from autograd.threads import WORTH, crew, share
 
@@ -140,67 +142,85 @@ class Minimal:
         return gradients
 
 
-class Lines:
-    """How a convolution goes over `images` images and `rows` rows of results at a time, and the room for it."""
+class Plan:
+    """How a convolution goes over `images` images and `rows` rows of results at a time.
 
-    def __init__(self, windows: Windows, channels: int, out: int, images: int, rows: int, dtype: Any) -> None:
-        self.windows, self.channels, self.out, self.images, self.dtype = windows, channels, out, images, dtype
+    Of the runs that matrix products take, `most` go at a time; 0 for all of them.
+    """
+
+    def __init__(self, windows: Windows, channels: int, out: int, images: int, rows: int, most: int) -> None:
+        self.windows, self.channels, self.out, self.images = windows, channels, out, images
         self.width = windows.kernel[-1]
-        self.way = way_of(windows)
-        self.groups = -(-rows // self.way.together)  # of rows of results that are computed together
+        self.together = Minimal.together if is_minimal(windows) else Direct.together
+        self.groups = -(-rows // self.together)  # of rows of results that are computed together
         self.pitch = windows.pitch
         self.middle = windows.padded[1:-1]
         self.place, self.part = windows.inside()
         line = images * math.prod(self.middle) * self.pitch
         runs = -(-self.groups * line // self.width)
-        self.pieces = -(-runs // (products.rows_at_a_time(self.width * channels, out) or runs))
+        self.pieces = -(-runs // (most or runs))
         self.step = -(-runs // self.pieces)  # runs that are multiplied at a time
         self.shifts = [0]  # how many pixels on each tap along a middle axis reads
         if self.middle:
             self.shifts = [i * windows.dilation[1] * images * self.pitch for i in range(windows.kernel[1])]
         self.runs = self.pieces * self.step
         # What the last windows, which mean nothing, read.
-        room = self.runs * self.width - self.groups * line + self.width + self.shifts[-1]
-        rows_read = self.groups * self.way.together + windows.reach[0] - 1
-        shape = (rows_read, *self.middle, images, self.pitch, channels)
-        self.field = Field(shape, max(windows.before[-1], 0), room, dtype)
-        self.inputs, self.apart = self.way.room(self.field, room * channels)
+        self.room = self.runs * self.width - self.groups * line + self.width + self.shifts[-1]
+        self.lead = max(windows.before[-1], 0)
+        rows_read = self.groups * self.together + windows.reach[0] - 1
+        self.field = (rows_read, *self.middle, images, self.pitch, channels)
+
+
+remembered_plan = functools.lru_cache(maxsize=256)(Plan)  # a twentieth of a small convolution
+
+
+class Lines:
+    """The room for a convolution as planned: images laid out, and what the filters are multiplied with."""
+
+    def __init__(self, plan: Plan, dtype: Any) -> None:
+        self.plan, self.dtype = plan, dtype
+        self.way = way_of(plan.windows)
+        self.field = Field(plan.field, plan.lead, plan.room, dtype)
+        self.inputs, self.apart = self.way.room(self.field, plan.room * plan.channels)
         self.filled: Any = None
 
     def load(self, x: Array, row: int) -> None:
         """Fill `inputs` with what the filters are multiplied with, from images and the padded row to begin with."""
-        windows, field = self.windows, self.field
+        plan, windows, field = self.plan, self.plan.windows, self.field
         top = windows.before[0] - row  # where the images begin
         first = min(max(top, 0), field.count)
         last = min(max(top + windows.size[0], first), field.count)
         if self.filled not in (None, (first, last, len(x))):
             field.pixels[...] = 0
         self.filled = first, last, len(x)
-        pixels = slice(self.part[-1].stop - self.part[-1].start)
-        seen = lines_first(x[(..., slice(first - top, last - top), *self.part[2:])])
-        field.pixels[(slice(first, last), *self.place[2:-1], slice(len(x)), pixels)] = seen
+        pixels = slice(plan.part[-1].stop - plan.part[-1].start)
+        seen = lines_first(x[(..., slice(first - top, last - top), *plan.part[2:])])
+        field.pixels[(slice(first, last), *plan.place[2:-1], slice(len(x)), pixels)] = seen
         self.way.fill()
 
     def matrices(self, shift: int) -> Array:
         """Return the windows as matrices (products, width, pieces, runs, width * channels) of shared memory."""
-        size, run = self.inputs.itemsize, self.width * self.channels
-        shape = (self.way.products, self.width, self.pieces, self.step, run)
-        strides = (self.apart * size, self.channels * size, self.step * run * size, run * size, size)
-        return np.ndarray(shape, self.inputs.dtype, self.inputs, shift * self.channels * size, strides)
+        width, pieces, step = self.plan.width, self.plan.pieces, self.plan.step
+        pixel = self.plan.channels * self.inputs.itemsize
+        run = width * pixel
+        shape = (self.way.products, width, pieces, step, width * self.plan.channels)
+        strides = (self.apart * self.inputs.itemsize, pixel, step * run, run, self.inputs.itemsize)
+        return np.ndarray(shape, self.inputs.dtype, self.inputs, shift * pixel, strides)
 
     def by_run(self, flat: Array) -> Array:
         """Return results, or room for them, as matrices (..., width, pieces, runs, O) as those of `matrices`."""
-        split = flat.reshape(len(flat), self.pieces, self.step, self.width, self.out)
+        plan = self.plan
+        split = flat.reshape(len(flat), plan.pieces, plan.step, plan.width, plan.out)
         return split.transpose(0, 3, 1, 2, 4)
 
     def buffers(self, count: int) -> Array:
         """Return room for results."""
-        return np.empty((count, self.runs * self.width * self.out), self.dtype)
+        return np.empty((count, self.plan.runs * self.plan.width * self.plan.out), self.dtype)
 
     def multiply(self, filters: Array, found: Array) -> None:
         """Write the product of each filter with its inputs, as `load` left them, into `found`."""
         place = self.by_run(found)
-        for shift, matrices in zip(self.shifts, filters.swapaxes(0, 1)[:, :, None, None], strict=True):
+        for shift, matrices in zip(self.plan.shifts, filters.swapaxes(0, 1)[:, :, None, None], strict=True):
             if shift == 0:
                 np.matmul(self.matrices(0), matrices, out=place)
             else:
@@ -209,28 +229,39 @@ class Lines:
     def multiply_back(self, sent: Array) -> Array:
         """Return the gradient of the filters from those of the products."""
         sent = self.by_run(sent)
-        found = [(self.matrices(shift).swapaxes(-1, -2) @ sent).sum(axis=(1, 2)) for shift in self.shifts]
+        found = [(self.matrices(shift).swapaxes(-1, -2) @ sent).sum(axis=(1, 2)) for shift in self.plan.shifts]
         return np.stack(found, axis=1)
 
     def rows(self, flat: Array) -> Array:
         """Return results that lie flat as rows (..., rows, *middle, images, pixels, O); None where there are none."""
         if flat is None:
             return None
-        shape = (self.groups, *self.middle, self.images, self.pitch, self.out)
+        plan = self.plan
+        shape = (plan.groups, *plan.middle, plan.images, plan.pitch, plan.out)
         return flat[..., : math.prod(shape)].reshape(*flat.shape[:-1], *shape)
 
     def places(self, images: Array) -> Iterator[tuple[Any, Array]]:
         """Yield the index among such rows, computed together, of what means something, beside its place in `images`."""
-        for i in range(self.way.together):
-            rows = lines_first(images)[i :: self.way.together]
+        together = self.plan.together
+        for i in range(together):
+            rows = lines_first(images)[i::together]
             yield (i, *map(slice, rows.shape)), rows
+
+
+def is_minimal(windows: Windows) -> bool:
+    """Whether minimal filtering can do the rows of the kernel."""
+    return windows.kernel[0] == 3 and windows.dilation[0] == 1 and windows.out[0] > 1
 
 
 def way_of(windows: Windows) -> Any:
     """Return how the rows of a kernel are multiplied."""
-    if windows.kernel[0] == 3 and windows.dilation[0] == 1 and windows.out[0] > 1:
-        return Minimal()
-    return Direct(windows.kernel[0], windows.dilation[0])
+    return Minimal() if is_minimal(windows) else Direct(windows.kernel[0], windows.dilation[0])
+
+
+def is_finite(images: Array) -> bool:
+    """Whether no number is Inf or NaN."""
+    pixels = images.transpose(0, *range(2, images.ndim), 1)  # as they lie in memory, if they lie together
+    return bool(np.isfinite(total_of_all(pixels) if pixels.flags.c_contiguous else pixels.sum()))
 
 
 def lines_first(images: Array) -> Array:
@@ -238,10 +269,8 @@ def lines_first(images: Array) -> Array:
     return images.transpose(*range(2, images.ndim - 1), 0, images.ndim - 1, 1)
 
 
-def tiles(
-    windows: Windows, n: int, channels: int, out: int, itemsize: int
-) -> tuple[int, int, list[tuple[slice, slice]]]:
-    """Return how many images and rows of results go at a time, so that they fit a cache, and the places of both.
+def planned(windows: Windows, n: int, channels: int, out: int, itemsize: int) -> tuple[Plan, list[tuple[slice, slice]]]:
+    """Return how some images and rows of results go at a time, so that they fit a cache, and the places of both.
 
     There are as many for each thread, where there is enough work for threads.
     """
@@ -255,7 +284,9 @@ def tiles(
         count = -(-n * image // BLOCK)
         images = max(1, -(-n // max(1, -(-count // threads) * threads)))
     starts = itertools.product(range(0, n, images), range(0, windows.out[0], rows))
-    return images, rows, [(slice(a, a + images), slice(b, b + rows)) for a, b in starts]
+    most = products.rows_at_a_time(windows.kernel[-1] * channels, out)
+    plan = remembered_plan(windows, channels, out, images, rows, most)
+    return plan, [(slice(a, a + images), slice(b, b + rows)) for a, b in starts]
 
 
 def correlate(x: Array, weight: Array, bias: Array, windows: Windows, out: Array) -> bool:
@@ -269,17 +300,16 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, out: Array
     filters = way_of(windows).filters(taps)
     # Along whole lines: a loop over the channels of each pixel would be a short one.
     added = None if bias is None else np.tile(bias.astype(out.dtype, copy=False), (windows.out[-1], 1))
-    images, rows, places = tiles(windows, len(x), channels, count, out.itemsize)
+    plan, places = planned(windows, len(x), channels, count, out.itemsize)
 
     def part(start: int, stop: int) -> bool:
-        lines, finite = Lines(windows, channels, count, images, rows, out.dtype), True
+        lines, finite = Lines(plan, out.dtype), True
         buffers = lines.buffers(lines.way.buffers)
         found = buffers[: lines.way.products]
         with np.errstate(all="ignore"):  # what means nothing may overflow
             for some, band in places[start:stop]:
                 lines.load(x[some], band.start)
                 lines.multiply(filters, found)
-                finite = finite and bool(np.isfinite(np.vdot(found, found)))
                 first, second = map(lines.rows, lines.way.sums(buffers))
                 for index, place in lines.places(out[some, :, band]):
                     if second is None:
@@ -288,6 +318,7 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, out: Array
                         np.add(first[index], second[index], out=place)
                     if added is not None:
                         place += added
+                finite = finite and is_finite(out[some, :, band])
         return finite
 
     return all(share(part, len(places)))
@@ -299,11 +330,11 @@ def weight_gradient(x: Array, g: Array, windows: Windows, shape: Sizes, dtype: A
     Where something is Inf or NaN, more of it may be than should.
     """
     count, channels = shape[:2]
-    images, rows, places = tiles(windows, len(x), channels, count, np.dtype(dtype).itemsize)
+    plan, places = planned(windows, len(x), channels, count, np.dtype(dtype).itemsize)
     way = way_of(windows)
 
     def part(start: int, stop: int) -> Array:
-        lines = Lines(windows, channels, count, images, rows, dtype)
+        lines = Lines(plan, dtype)
         buffers = lines.buffers(way.products)
         gradients = buffers[: way.together]
         gradients[...] = 0  # as it stays where nothing is written
@@ -313,7 +344,7 @@ def weight_gradient(x: Array, g: Array, windows: Windows, shape: Sizes, dtype: A
             for some, band in places[start:stop]:
                 lines.load(x[some], band.start)
                 sent = g[some, :, band]
-                if len(sent) < images or sent.shape[2] < rows:
+                if len(sent) < plan.images or sent.shape[2] < plan.groups * plan.together:
                     gradients[...] = 0
                 for index, place in lines.places(sent):
                     room[index] = place
@@ -322,4 +353,4 @@ def weight_gradient(x: Array, g: Array, windows: Windows, shape: Sizes, dtype: A
 
     filters = sum(share(part, len(places)))
     taps = way.taps(filters).reshape(*windows.kernel, channels, count)
-    return np.moveaxis(taps, (-2, -1), (1, 0))
+    return taps.transpose(taps.ndim - 1, taps.ndim - 2, *range(taps.ndim - 2))

@@ -54,12 +54,17 @@ class Windows(NamedTuple):
 
     def inside(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Return the index of the images in a padded batch, and that of the part of them which lies there."""
-        place: list[Any] = [...]
-        part: list[Any] = [...]
-        for size, before, after in zip(self.size, self.before, self.after, strict=True):
-            place.append(slice(max(before, 0), before + size + min(after, 0)))
-            part.append(slice(max(-before, 0), size + min(after, 0)))
-        return tuple(place), tuple(part)
+        return remembered_inside(self)
+
+
+@functools.lru_cache(maxsize=256)
+def remembered_inside(windows: Windows) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    place: list[Any] = [...]
+    part: list[Any] = [...]
+    for size, before, after in zip(windows.size, windows.before, windows.after, strict=True):
+        place.append(slice(max(before, 0), before + size + min(after, 0)))
+        part.append(slice(max(-before, 0), size + min(after, 0)))
+    return tuple(place), tuple(part)
 
 
 def taps_of(windows: Windows) -> Iterator[tuple[Sizes, tuple[Any, ...]]]:
