@@ -155,15 +155,15 @@ def lstm_sequence(gates: Array, weight: Array, h: Array, c: Array, reverse: bool
     dtype = np.result_type(gates, weight, h, c)
     out, activated = np.empty((2, steps, n, size), dtype), np.empty((steps, 4, n, size), dtype)
     # One product for all gates; the sum then leaves each gate together in memory, for the operations on it.
-    added, matrix, product = by_gate(gates, 4), np.ascontiguousarray(weight.T), np.empty((n, 4 * size), dtype)
+    matrix, product = np.ascontiguousarray(weight.T), np.empty((n, 4 * size), dtype)
     # One tanh for all gates, since sigmoid(z) = (1 + tanh(z / 2)) / 2: NumPy's tanh takes a fifth of the time of exp.
     scale, shift = np.array([[0.5], [0.5], [1], [0.5]], dtype)[..., None], np.array([0.5, 0.5, 0, 0.5], dtype)
     squashed = np.empty((n, size), dtype)
     for t in order(steps, reverse):
         opened, (state, cell) = activated[t], out[:, t]
         np.matmul(h, matrix, out=product)
-        np.add(by_gate(product, 4), added[t], out=opened)
-        opened *= scale
+        product += gates[t]  # here, where both lie alike: gate by gate it takes twice the time
+        np.multiply(by_gate(product, 4), scale, out=opened)
         np.tanh(opened, out=opened)
         opened *= scale
         opened += shift[:, None, None]
