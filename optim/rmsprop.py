@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.openblas import axpby
 from optim.flat import Array, Group
 from optim.optimizer import Optimizer, Params, descent, not_negative
 
@@ -81,15 +82,11 @@ class RMSprop(Optimizer):
         rho = group["alpha"]
         s = state["square_avg"]
         g = descent(group, x, g, c)
-        s *= rho  # s ← ρs + (1 − ρ) g²
         np.multiply(g, g, out=a)
-        a *= 1 - rho
-        s += a
+        axpby(1 - rho, a, rho, s, b)  # s ← ρs + (1 − ρ) g²
         if group["centered"]:
             m = state["grad_avg"]
-            m *= rho  # m ← ρm + (1 − ρ) g
-            np.multiply(g, 1 - rho, out=a)
-            m += a
+            axpby(1 - rho, g, rho, m, a)  # m ← ρm + (1 − ρ) g
             np.multiply(m, m, out=a)  # √(s − m²)
             np.subtract(s, a, out=a)
             np.sqrt(a, out=a)
@@ -99,9 +96,7 @@ class RMSprop(Optimizer):
         np.divide(g, a, out=a)  # d = g / (√s + ε)
         if group["momentum"]:  # v ← μv + d
             v = state["momentum_buffer"]
-            v *= group["momentum"]
-            v += a
-            np.multiply(v, group["lr"], out=a)
+            axpby(1, a, group["momentum"], v, b)
+            axpby(-group["lr"], v, 1, x, b)
         else:
-            a *= group["lr"]
-        x -= a
+            axpby(-group["lr"], a, 1, x, b)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.openblas import axpby
 from optim.flat import Array, Group
 from optim.optimizer import Optimizer, Params, descent, not_negative
 
@@ -85,13 +86,10 @@ class SGD(Optimizer):
             if state["step"] == 1:
                 np.copyto(v, g)
             else:  # v ← ρv + (1 − dampening) g
-                v *= momentum
-                np.multiply(g, 1 - group["dampening"], out=a)
-                v += a
+                axpby(1 - group["dampening"], g, momentum, v, a)
             if group["nesterov"]:  # g ← g + ρv
                 np.multiply(v, momentum, out=a)
                 g = np.add(g, a, out=a)
             else:
                 g = v
-        np.multiply(g, group["lr"], out=a)  # x ← x − αg
-        x -= a
+        axpby(-group["lr"], g, 1, x, b)  # x ← x − αg

@@ -16,6 +16,7 @@ from autograd.tensor import Tensor
 __all__ = ["normalize"]
 
 CACHED: Final = 1 << 18  # bytes of one array to work on at a time
+KERNELS: Final = {"columns": columns, "rows": rows}
 Slice = tuple[Any, ...]
 
 
@@ -94,12 +95,12 @@ def recorded_rule(
 def normalize_rule(
     g: list[Array], needs: tuple[bool, ...], x: Array, weight: Array, eps: float, aux: Any
 ) -> tuple[Array, Array, Array]:
-    gradient, (mean, scale, axes, kernel) = g[0], aux
+    gradient, (mean, scale, axes, name) = g[0], aux
     if isinstance(gradient, Tensor):
         return recorded_rule(gradient, needs, x, weight, axes, eps)
     x = x.astype(gradient.dtype, copy=False)  # which integers were normalised in
-    if kernel is not None:
-        return kernel_rule(kernel, gradient, needs, x, weight, mean, scale, axes)
+    if name:
+        return kernel_rule(KERNELS[name], gradient, needs, x, weight, mean, scale, axes)
     parts = Parts(x, axes)
     n = max(1, math.prod(x.shape[axis] for axis in axes))
     by_weight: Array = None if weight is None else full_rank(weight, x)
@@ -126,15 +127,15 @@ def normalize_rule(
     return to_x, to_weight, gradient if needs[2] else None
 
 
-def kernel_of(x: Array, weight: Array, bias: Array, axes: tuple[int, ...]) -> Any:
-    """Return which of the kernels normalises `x`, if its axes and the shapes of weight and bias suit one; else None."""
-    for kernel in (columns, rows):
+def kernel_of(x: Array, weight: Array, bias: Array, axes: tuple[int, ...]) -> str:
+    """Return which of the kernels normalises `x`, if its axes and the shapes of weight and bias suit one; else ""."""
+    for name, kernel in KERNELS.items():
         if kernel.as_matrix(x, axes) is not None:
             shape = kernel.weight_shape(x, axes)
             given = [full_rank(array, x) for array in (weight, bias) if array is not None]
             if all(array.dtype == x.dtype and list(array.shape) == shape for array in given):
-                return kernel
-    return None
+                return name
+    return ""
 
 
 def kernel_rule(
@@ -212,12 +213,13 @@ def normalize(
     if x.dtype.kind != "f":
         x = x.astype(float)
     shape = kept_shape(x, found)
-    if (kernel := kernel_of(x, weight, bias, found)) is not None:
+    if name := kernel_of(x, weight, bias, found):
+        kernel = KERNELS[name]
         out = np.empty_like(x)
         vectors = [None if array is None else array.ravel() for array in (weight, bias)]
         mean, var, scale = kernel.normalize(kernel.as_matrix(x, found), *vectors, eps, kernel.as_matrix(out, found))
         mean, var, scale = (array.reshape(shape) for array in (mean, var, scale))
-        return Normalized(out, mean.squeeze(found), var.squeeze(found)), (mean, scale, found, kernel)
+        return Normalized(out, mean.squeeze(found), var.squeeze(found)), (mean, scale, found, name)
     parts = Parts(x, found)
     n = max(1, math.prod(x.shape[axis] for axis in found))
     factors = [full_rank(array, x) for array in (weight, bias) if array is not None]
@@ -236,4 +238,4 @@ def normalize(
             result *= parts.of(factors[0], index)
         if bias is not None:
             result += parts.of(factors[-1], index)
-    return Normalized(out, mean.squeeze(found), var.squeeze(found)), (mean, scale, found, None)
+    return Normalized(out, mean.squeeze(found), var.squeeze(found)), (mean, scale, found, "")
