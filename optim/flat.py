@@ -25,7 +25,7 @@ from autograd.tensor import HELD_BY_SLOT
 Array = NDArray[Any]
 Group = dict[str, Any]
 
-BLOCK: Final = 1 << 17  # numbers updated at a time, 512 kB an array in float32; with 16,384 Adam takes 1.4 times as long
+BLOCK: Final = 1 << 17  # numbers updated at a time, 512 kB in float32; with 16,384 Adam takes 1.4 times as long
 LONG: Final = 16384  # a gradient of this many numbers is read where it lies: copying would cost more than a call saves
 
 
