@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd import Tensor, ops
 from autograd.blocks import in_pieces
-from autograd.kernels.exponentials import are_within, largest
+from autograd.kernels.exponentials import largest, of_small
 from autograd.kernels.moments import total
 from autograd.operation import Array, operation
 from nn.casting import as_labels, casted, floating, plain
@@ -100,8 +100,9 @@ def shifted(x: Array) -> tuple[Array, Array, Array]:
 
     Small scores are left as they are, with 0 for the maximum.
     """
-    if x.size and are_within(x, MODEST):
-        return x, np.zeros((len(x), 1, *x.shape[2:]), x.dtype), total(np.exp(x), (1,))
+    sums = of_small(x, (1,), MODEST, np.empty_like(x))
+    if sums is not None:
+        return x, np.zeros_like(sums), sums
     top = largest(x, (1,))
     if not np.isfinite(top.sum()):  # else Inf - Inf would be NaN
         top = np.where(np.isfinite(top), top, 0)

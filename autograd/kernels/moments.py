@@ -7,24 +7,32 @@ from typing import Any, Final
 import numpy as np
 
 Array = Any
-ROW: Final = 1024  # numbers that are summed as a row where there are no rows
-LONG: Final = 4096  # numbers of a row: NumPy adds longer ones as quickly, and with smaller errors
+ROW: Final = 1024  # numbers of a long row to add up at a time
+LONG: Final = 4096  # numbers of a row that is
 FAR: Final = 2  # standard deviations from zero
 
 
 def total(x: Array, axes: tuple[int, ...]) -> Array:
     """Return the sum of `x` over axes, which stay with size 1."""
     rows = rows_of(x, axes)
-    if rows is None or rows.shape[-1] > LONG:
+    if rows is None or x.dtype.char not in "fd":
         return x.sum(axis=axes, keepdims=True)
-    return (rows @ np.ones(rows.shape[-1], x.dtype)).reshape(kept_shape(x, axes))  # a third of the time, for short rows
+    return by_ones(rows).reshape(kept_shape(x, axes))  # a third of the time, for short rows
+
+
+def by_ones(rows: Array) -> Array:
+    """Return the sum of each row as matrix products with ones, some numbers at a time: rounding errors stay small."""
+    n = rows.shape[-1]
+    if n <= LONG:
+        return rows @ np.ones(n, rows.dtype)
+    whole = n // ROW * ROW
+    parts = rows[..., :whole].reshape(*rows.shape[:-1], -1, ROW) @ np.ones(ROW, rows.dtype)
+    return parts.sum(axis=-1) + rows[..., whole:].sum(axis=-1)
 
 
 def total_of_all(x: Array) -> Array:
-    """Return the sum of an array without gaps, most of it by rows: a quarter of the time of NumPy's for a million."""
-    flat = x.ravel(order="K")
-    whole = flat.size // ROW * ROW
-    return (flat[:whole].reshape(-1, ROW) @ np.ones(ROW, x.dtype)).sum() + flat[whole:].sum()
+    """Return the sum of an array of floats without gaps: in a quarter of the time of NumPy's for a million."""
+    return by_ones(x.ravel(order="K"))
 
 
 def summed(x: Array, y: Array, axes: tuple[int, ...]) -> Array:

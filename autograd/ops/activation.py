@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd.blocks import LARGE, in_pieces
-from autograd.kernels.exponentials import are_within, largest
+from autograd.kernels.exponentials import largest, of_small
 from autograd.kernels.moments import summed, total
 from autograd.operation import Array, operation
 from autograd.ops.arithmetic import keep, where
@@ -274,11 +274,11 @@ def softmax(x: Array, axis: Any = -1) -> Array:
 
     def work(some: slice) -> None:
         part, place = x[some], out[some]
-        if are_within(part, MODEST):
-            np.exp(part, out=place)
-        else:
+        sums = of_small(part, axes, MODEST, place)
+        if sums is None:
             np.exp(np.subtract(part, largest(part, axes), out=place), out=place)
-        place /= total(place, axes)
+            sums = total(place, axes)
+        place /= sums
 
     piece_by_piece(work, x, axes)
     return out
