@@ -24,26 +24,30 @@ def suits(windows: Windows, n: int, weight: Array) -> bool:
 
 
 @functools.lru_cache(maxsize=256)
-def view(windows: Windows, n: int, channels: int, itemsize: int) -> tuple[Sizes, Sizes]:
-    """Return shape and strides of the windows (N, C, *kernel, *out) of padded images."""
+def view(windows: Windows, n: int, channels: int, itemsize: int) -> tuple[Sizes, Sizes, Sizes]:
+    """Return the shape of padded images, () if there is no padding, and shape and strides of their windows.
+
+    The windows are (N, C, *kernel, *out).
+    """
     steps = [itemsize]
     for size in reversed((channels, *windows.padded)):
         steps.insert(0, steps[0] * size)
     along = [a * s for a, s in zip(steps[2:], windows.stride, strict=True)]
     across = [a * d for a, d in zip(steps[2:], windows.dilation, strict=True)]
-    return (n, channels, *windows.kernel, *windows.out), (*steps[:2], *across, *along)
+    padded = (n, channels, *windows.padded) if any(windows.before + windows.after) else ()
+    return padded, (n, channels, *windows.kernel, *windows.out), (*steps[:2], *across, *along)
 
 
 def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: int, dtype: Any) -> Array:
     """Return the convolution of images with weights (O, C/groups, *kernel), plus the bias (O,) if not None."""
     n, channels = x.shape[:2]
-    if any(windows.before) or any(windows.after):
-        padded = np.zeros((n, channels, *windows.padded), dtype)
+    padded_shape, shape, strides = view(windows, n, channels, dtype.itemsize)
+    if padded_shape:
+        padded = np.zeros(padded_shape, dtype)
         place, part = windows.inside()
         padded[place] = x[part]
     else:
         padded = np.ascontiguousarray(x, dtype)
-    shape, strides = view(windows, n, channels, padded.itemsize)
     out, places = len(weight), math.prod(windows.out)
     columns = np.ndarray(shape, padded.dtype, padded, 0, strides).reshape(n, groups, -1, places)
     found = weight.astype(dtype, copy=False).reshape(groups, out // groups, -1) @ columns

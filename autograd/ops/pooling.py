@@ -5,6 +5,7 @@ Images are (N, C, *spatial) with one to three spatial axes.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -31,20 +32,25 @@ def filled(x: Array, windows: Windows, value: Any) -> Array:
     return padded
 
 
-def along(windows: Windows, axis: int) -> list[tuple[Any, ...]]:
-    """Return the index of what lies under each place in the kernel along one axis, for all windows."""
-    after = (slice(None),) * (len(windows.size) - 1 - axis)
-    n, s, d = windows.out[axis], windows.stride[axis], windows.dilation[axis]
-    return [(..., slice(i * d, i * d + s * (n - 1) + 1, s), *after) for i in range(windows.kernel[axis])]
+@functools.lru_cache(maxsize=256)
+def by_axis(windows: Windows) -> list[list[tuple[Any, ...]]]:
+    """Return for each axis the index of what lies under each place in the kernel along it, for all windows."""
+    found = []
+    for axis, (k, n, s, d) in enumerate(
+        zip(windows.kernel, windows.out, windows.stride, windows.dilation, strict=True)
+    ):
+        after = (slice(None),) * (len(windows.size) - 1 - axis)
+        found.append([(..., slice(i * d, i * d + s * (n - 1) + 1, s), *after) for i in range(k)])
+    return found
 
 
 def take_largest(seen: Array, windows: Windows, top: Array) -> None:
     """Write the largest number of each window of padded images into `top`, from axis to axis."""
-    for axis in range(len(windows.size)):
-        first, *others = along(windows, axis)
+    last = len(windows.size) - 1
+    for axis, (first, *others) in enumerate(by_axis(windows)):
         largest = seen[first]
         if others:
-            largest = np.maximum(largest, seen[others[0]], out=top if axis == len(windows.size) - 1 else None)
+            largest = np.maximum(largest, seen[others[0]], out=top if axis == last else None)
         for other in others[1:]:
             np.maximum(largest, seen[other], out=largest)
         seen = largest
