@@ -68,8 +68,9 @@ def axpby(alpha: float, x: Array, beta: float, y: Array, room: Array) -> None:
     x, y : arrays of one shape and one dtype.
     room : one more, which is overwritten where NumPy has to do it.
     """
-    found = update_of(y.dtype.char)
-    if found is None or y.size < FEW or x.dtype != y.dtype or not (x.flags.c_contiguous and y.flags.c_contiguous):
+    found = update_of(y.dtype.char) if y.size >= FEW and y.dtype.isnative and x.dtype == y.dtype else None
+    # Of a multiple by 0 BLAS makes 0, of NaN too.
+    if found is None or not alpha or not beta or not (x.flags.c_contiguous and y.flags.c_contiguous):
         np.multiply(x, alpha, out=room)
         if beta != 1:
             y *= beta

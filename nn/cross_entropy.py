@@ -6,6 +6,7 @@ exponentials: neither probabilities nor one-hot targets are stored.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +20,10 @@ from nn.casting import as_labels, casted, floating, plain
 
 __all__ = ["class_weights", "cross_entropy", "find_labels", "nll_loss", "reduction_of"]
 
-MODEST: Final = 4.0  # the largest score of which exponentials are taken as it is; of more the loss would lose digits
+# Of scores up to `MODEST` exponentials are taken as they are, if they add up to so much that no loss is below `MODEST`:
+# being rounded as the logarithm of the sum is, it would lose digits. So many classes make that likely.
+MODEST: Final = 4.0
+CLASSES: Final = 4096
 
 
 def reduction_of(reduction: str, name: str, known: tuple[str, ...] = ("mean", "sum", "none")) -> str:
@@ -98,11 +102,12 @@ def spread(g: Array, divisor: Any) -> Array:
 def shifted(x: Array) -> tuple[Array, Array, Array]:
     """Return scores less their maximum over the classes, that maximum, and the sum of their exponentials.
 
-    Small scores are left as they are, with 0 for the maximum.
+    Small scores of many classes are left as they are, with 0 for the maximum.
     """
-    sums = of_small(x, (1,), MODEST, np.empty_like(x))
-    if sums is not None:
-        return x, np.zeros_like(sums), sums
+    if x.shape[1] >= CLASSES:
+        sums = of_small(x, (1,), MODEST, math.exp(2 * MODEST), np.empty_like(x))
+        if sums is not None:
+            return x, np.zeros_like(sums), sums
     top = largest(x, (1,))
     if not np.isfinite(top.sum()):  # else Inf - Inf would be NaN
         top = np.where(np.isfinite(top), top, 0)

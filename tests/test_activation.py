@@ -212,6 +212,25 @@ class TestValues:
         np.testing.assert_allclose(given.grad.numpy(), to_x, rtol=20 * eps, atol=40 * eps * abs(to_x).max())
         assert out.dtype == given.grad.dtype == dtype
 
+    def test_axes_of_a_large_softmax_in_any_order(self):
+        x = normal(8, 16, 16, 16)
+        for axes in ((2, 1), (-1, -2), (3, 1), (0, 2)):
+            given = [Tensor(x, requires_grad=True) for _ in range(2)]
+            found = [ops.softmax(t, axis=a) for t, a in zip(given, (axes, tuple(sorted(axes))), strict=True)]
+            for out in found:
+                out.backward(x)
+            np.testing.assert_allclose(found[0].sum(axis=axes).detach().numpy(), 1)
+            np.testing.assert_array_equal(found[0].detach().numpy(), found[1].detach().numpy())
+            np.testing.assert_array_equal(given[0].grad.numpy(), given[1].grad.numpy())
+
+    def test_a_large_softmax_of_complex_numbers(self):
+        x, g = (normal(300, 64, seed=i) + 1j * normal(300, 64, seed=i + 1) for i in (1, 3))
+        whole, parts = Tensor(x, requires_grad=True), Tensor(x, requires_grad=True)
+        ops.softmax(whole).backward(g)
+        for i in range(0, 300, 100):  # few enough to go another way
+            ops.softmax(parts[i : i + 100]).backward(g[i : i + 100])
+        np.testing.assert_allclose(whole.grad.numpy(), parts.grad.numpy(), rtol=1e-12, atol=1e-14)
+
     def test_softmax_of_an_axis_that_is_not_there(self):
         for size in (3, 30000):
             with pytest.raises(IndexError):

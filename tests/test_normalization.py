@@ -218,3 +218,14 @@ def test_means_and_sizes_side_by_side(kept, dtype, far):
         if other.shape == small and kept == "rows":
             scale = abs(other).max()
         assert (abs(one - other) <= tolerance * np.maximum(scale, 1e-20)).all()
+
+
+@pytest.mark.parametrize("value", [4.1, 66540.57, 67169.2265625, 1e6])
+@pytest.mark.parametrize("eps", [1e-5, 1e-12])
+@pytest.mark.parametrize("changed", [0.0, 1e-3])
+def test_the_variance_of_constant_channels_is_not_negative(value, eps, changed):
+    x = np.full((129, 16), np.float32(value))
+    x[5] += np.float32(changed)
+    out, _, var = ops.normalize(x, axes=0, eps=eps)
+    assert (var >= 0).all()
+    assert np.isfinite(out).all()

@@ -37,3 +37,16 @@ def test_axpby_of_arrays_with_gaps_and_of_two_dtypes() -> None:
     openblas.axpby(2.0, x, 3.0, whole[::2], np.empty(openblas.FEW))
     np.testing.assert_array_equal(whole[::2], 2 * x + 3)
     assert (whole[1::2] == 1).all()
+
+
+@pytest.mark.usefixtures("_library")
+@pytest.mark.parametrize("n", [10, 2 * openblas.FEW])
+def test_axpby_is_numpys_for_zeros_and_foreign_bytes(n: int) -> None:
+    y = np.ones(n)
+    openblas.axpby(0.0, np.full(n, np.nan), 1, y, np.empty(n))
+    assert np.isnan(y).all()
+    openblas.axpby(1.0, np.ones(n), 0.0, y, np.empty(n))
+    assert np.isnan(y).all()
+    x, y = np.arange(n, dtype=">f4"), np.ones(n, ">f4")
+    openblas.axpby(2.0, x, 3.0, y, np.empty_like(x))
+    np.testing.assert_array_equal(y, 2 * x + 3)

@@ -228,7 +228,7 @@ def test_convolutions_of_all_sizes(two_threads, case, block, few, most, steps, w
         mock.patch.object(single, "MOST", most),
         mock.patch.multiple(products, MOST=steps, LEAST=1),
         mock.patch.object(lines, "WORTH", worth),
-        mock.patch.multiple(bands, WORTH=worth, MOST=zeros),
+        mock.patch.multiple(bands, WORTH=worth, MOST=zeros, WIDE=zeros),
         mock.patch.multiple(correlation, WORTH=worth, COPIES=worth),
         mock.patch.object(lines, "BLOCK", block),
         mock.patch.object(planes, "CACHED", block),

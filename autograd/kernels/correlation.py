@@ -35,7 +35,7 @@ def by_lines(windows: Windows, x: Array, out: int, groups: int, dtype: np.dtype[
 
 def by_bands(windows: Windows, shape: tuple[int, ...], groups: int, dtype: np.dtype[Any]) -> bool:
     """Whether a convolution with weights of `shape` is one that `bands` can do and does more quickly."""
-    return min(shape[:2]) < MANY and groups == 1 and dtype.char in "fd" and bands.suits(windows, shape[0])
+    return min(shape[:2]) < MANY and groups == 1 and dtype.char in "fd" and bands.suits(windows, shape)
 
 
 def by_planes(windows: Windows, out: int, groups: int) -> bool:

@@ -15,15 +15,15 @@ from autograd.kernels.moments import total
 SHORT: Final = 1024  # numbers of a row below which to find where the largest is takes half of the time of finding it
 
 
-def of_small(x: Any, axes: tuple[int, ...], bound: float, out: Any) -> Any:
+def of_small(x: Any, axes: tuple[int, ...], bound: float, least: float, out: Any) -> Any:
     """Write the exponentials of `x` to `out` and return their sums over axes; None where they need a shift.
 
-    That is where a number is above `bound`, where all of a sum are below -bound, or where there is a NaN.
+    That is where a number is above `bound` or NaN, and where a sum is below `least`.
     """
     if x.dtype.char not in "fd" or not x.size or not x.max() <= bound:
         return None
     sums = total(np.exp(x, out=out), axes)
-    return sums if sums.min() >= np.exp(-bound) else None
+    return sums if sums.min() >= least else None
 
 
 def largest(x: Any, axes: tuple[int, ...]) -> Any:

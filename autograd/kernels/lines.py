@@ -28,7 +28,7 @@ from typing import Any, Final
 import numpy as np
 
 from autograd.kernels import products
-from autograd.kernels.moments import total_of_all
+from autograd.kernels.moments import is_finite
 from autograd.kernels.windows import Sizes, Windows
 from autograd.threads import WORTH, crew, share
 
@@ -258,10 +258,9 @@ def way_of(windows: Windows) -> Any:
     return Minimal() if is_minimal(windows) else Direct(windows.kernel[0], windows.dilation[0])
 
 
-def is_finite(images: Array) -> bool:
-    """Whether no number is Inf or NaN."""
-    pixels = images.transpose(0, *range(2, images.ndim), 1)  # as they lie in memory, if they lie together
-    return bool(np.isfinite(total_of_all(pixels) if pixels.flags.c_contiguous else pixels.sum()))
+def channels_after(images: Array) -> Array:
+    """Return images (N, C, *size) as (N, *size, C), as they lie in memory where their channels are last."""
+    return images.transpose(0, *range(2, images.ndim), 1)
 
 
 def lines_first(images: Array) -> Array:
@@ -318,7 +317,7 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, out: Array
                         np.add(first[index], second[index], out=place)
                     if added is not None:
                         place += added
-                finite = finite and is_finite(out[some, :, band])
+                finite = finite and is_finite(channels_after(out[some, :, band]))
         return finite
 
     return all(share(part, len(places)))

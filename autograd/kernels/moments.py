@@ -8,7 +8,7 @@ import numpy as np
 
 Array = Any
 ROW: Final = 1024  # numbers of a long row to add up at a time
-LONG: Final = 4096  # numbers of a row that is
+LONG: Final = 4096  # numbers from which a row is long
 FAR: Final = 2  # standard deviations from zero
 
 
@@ -33,6 +33,12 @@ def by_ones(rows: Array) -> Array:
 def total_of_all(x: Array) -> Array:
     """Return the sum of an array of floats without gaps: in a quarter of the time of NumPy's for a million."""
     return by_ones(x.ravel(order="K"))
+
+
+def is_finite(x: Array) -> bool:
+    """Whether no number is Inf or NaN, nor their sum."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(total_of_all(x) if x.dtype.char in "fd" and x.flags.forc else x.sum()))
 
 
 def summed(x: Array, y: Array, axes: tuple[int, ...]) -> Array:

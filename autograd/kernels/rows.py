@@ -33,8 +33,8 @@ def weight_shape(x: Array, axes: tuple[int, ...]) -> list[int]:
     return [n if axis in axes else 1 for axis, n in enumerate(x.shape)]
 
 
-def outer(*pairs: tuple[Array, Array], out: Array) -> Array:
-    """Write the sum of the outer products of one or two pairs of vectors to `out`.
+def outer(*pairs: tuple[Any, Array], out: Array) -> Array:
+    """Write the sum of the outer products of one or two pairs of vectors to `out`; 1 is a vector of ones.
 
     As a product of matrices it takes a quarter of the time of one by broadcasting. One pair is taken for two: where the
     inner dimension is 1, NumPy does not ask BLAS.
@@ -70,14 +70,10 @@ def normalize(matrix: Array, weight: Array, bias: Array, eps: float, out: Array)
         factor = scale[some] = 1 / np.sqrt(spread + dtype.type(eps))
         outer((factor, weight), out=done)
         done *= x
-        done += outer((ones_like(middle), bias), (-middle * factor, weight), out=np.empty_like(done))
+        done += outer((1, bias), (-middle * factor, weight), out=np.empty_like(done))
 
     in_pieces(work, rows, matrix.size, PIECE)
     return mean, var, scale
-
-
-def ones_like(vector: Array) -> Array:
-    return np.ones(len(vector), vector.dtype)
 
 
 def gradients(
@@ -95,7 +91,7 @@ def gradients(
             x, middle = x - centre[:, None], middle - centre
         product = x * sent
         to_weight = factor @ product - (middle * factor) @ sent
-        to_bias = ones_like(middle) @ sent
+        to_bias = np.ones(len(sent), sent.dtype) @ sent
         if out is not None:
             sum_of_sent = sent @ weight
             slope = factor * (product @ weight - middle * sum_of_sent) / n * factor * factor

@@ -226,7 +226,7 @@ def shifted(x: Array, axis: Any) -> Array:
 
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
-    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
+    return tuple(range(ndim)) if axis is None else tuple(sorted(normalize_axis_tuple(axis, ndim)))
 
 
 def piece_by_piece(work: Any, x: Array, axes: tuple[int, ...]) -> None:
@@ -238,7 +238,7 @@ def piece_by_piece(work: Any, x: Array, axes: tuple[int, ...]) -> None:
 
 
 def softmax_rule(g: Array, out: Array, axis: Any) -> Array:
-    if g.size < MANY or not g.__class__ is out.__class__ is np.ndarray:
+    if g.size < MANY or not g.__class__ is out.__class__ is np.ndarray or g.dtype.kind != "f":
         return out * (g - (g * out).sum(axis=axis, keepdims=True))
     axes = axes_of(axis, g.ndim)
     sent = np.empty_like(out)
@@ -274,7 +274,7 @@ def softmax(x: Array, axis: Any = -1) -> Array:
 
     def work(some: slice) -> None:
         part, place = x[some], out[some]
-        sums = of_small(part, axes, MODEST, place)
+        sums = of_small(part, axes, MODEST, math.exp(-MODEST), place)
         if sums is None:
             np.exp(np.subtract(part, largest(part, axes), out=place), out=place)
             sums = total(place, axes)

@@ -102,7 +102,7 @@ def add(x: Array, axis: Axis, keepdims: bool) -> Array:
         if axis is None and x.flags.forc:
             found = total_of_all(x)
             return found.reshape((1,) * x.ndim) if keepdims else found
-        if axis.__class__ is int and axis in (-1, x.ndim - 1) and x.ndim > 1:
+        if axis.__class__ is int and axis in (-1, x.ndim - 1) and x.ndim > 1 and x.shape[-1] > 3:
             found = total(x, (x.ndim - 1,))
             return found if keepdims else found[..., 0]
     return add_up(x, axis=axis, keepdims=keepdims)

@@ -214,6 +214,17 @@ def test_cross_entropy_of_scores_of_any_size(two_threads, shape, scale):
     np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("classes", [2, 12, 5000, 20000])
+def test_cross_entropy_keeps_the_digits_of_small_losses(classes):
+    x = np.linspace(-100, -12, classes)[None].astype(np.float32)
+    for score in (-12, 0.5, 4, 20):
+        x[0, 3 % classes] = score
+        found = F.cross_entropy(Tensor(x), [3 % classes]).item()
+        exact = F.cross_entropy(Tensor(x.astype(float)), [3 % classes]).item()
+        assert found >= 0
+        assert abs(found - exact) <= 2.5e-7 + 1e-6 * exact
+
+
 def test_bce_with_logits_is_accurate_far_out():
     x = Tensor(np.float32([1e4, -1e4, -50.0, 50.0]), requires_grad=True)
     each = F.binary_cross_entropy_with_logits(x, [0.0, 1.0, 0.0, 1.0], reduction="none")
