@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autograd import get_num_threads
 from benchmarks import by_hand, elementwise, growth, models, scaling, training, two_layer_net
 from benchmarks.memory import Memory
 from benchmarks.race import OURS, Contestant, ContestantError, Race, Work, difference, installed
@@ -119,7 +120,7 @@ class TestRaces:
     def test_a_contestant_answers_from_its_process(self):
         race = two_layer_net.FLOAT32
         inputs = race.inputs()
-        with Contestant(OURS, 1) as contestant:
+        with Contestant(OURS, get_num_threads()) as contestant:
             contestant.enter(race.name, inputs)
             assert contestant.seconds(1) > 0
             assert difference(contestant.numbers(), numbers_of(race.contestants[OURS](*inputs))) == 0.0
