@@ -28,15 +28,16 @@ LARGEST: Final = 1 << 20  # numbers of a band
 
 def suits(windows: Windows, shape: tuple[int, ...]) -> bool:
     """Whether a convolution with weights of `shape` is one that bands can do and do more quickly."""
-    if (
-        len(windows.kernel) != 2
-        or set(windows.stride + windows.dilation) != {1}
-        or min(windows.before + windows.after) < 0
-    ):
-        return False
     width, kernel = windows.size[-1], windows.kernel[-1]
-    zeros = width * shape[0] <= MOST * kernel and width <= WIDE * kernel
-    return kernel > 1 and zeros and numbers(windows, shape) <= LARGEST
+    return (
+        len(windows.kernel) == 2
+        and kernel > 1
+        and set(windows.stride + windows.dilation) == {1}
+        and min(windows.before + windows.after) >= 0
+        and width * shape[0] <= MOST * kernel
+        and width <= WIDE * kernel
+        and numbers(windows, shape) <= LARGEST
+    )
 
 
 def numbers(windows: Windows, shape: tuple[int, ...]) -> int:
