@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from autograd import modes
+from autograd.kernels.moments import sum_of_rows
 from autograd.parts import Part
 from autograd.stack import Stack
 
@@ -145,8 +146,7 @@ def unbroadcast(gradient: Any, shape: tuple[int, ...]) -> Any:
     extra = len(gradient.shape) - len(shape)
     axes = (*range(extra), *(i + extra for i, n in enumerate(shape) if n == 1 != gradient.shape[i + extra]))
     if 0 < len(axes) == extra and gradient.size > LARGE_SUM and is_rows(gradient):
-        rows = gradient.reshape(-1, math.prod(shape))
-        return (np.ones(len(rows), gradient.dtype) @ rows).reshape(shape)  # 0.4 of the time of NumPy's sum of rows
+        return sum_of_rows(gradient.reshape(-1, math.prod(shape))).reshape(shape)
     if axes:
         gradient = gradient.sum(axis=axes, keepdims=True)
     return gradient.reshape(shape)

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from autograd.blocks import in_pieces
-from autograd.kernels.moments import centre_of, kept_shape
+from autograd.kernels.moments import centre_of, kept_shape, sum_of_rows
 
 Array = Any
 LONG: Final = 1024  # numbers of a row: by then the loop over it is all that counts
@@ -76,10 +76,6 @@ class Columns:
         return folded.sum(axis=1, dtype=np.result_type(self.dtype, float)) / (self.count * self.fold)
 
 
-def total(rows: Array) -> Array:
-    return np.ones(len(rows), rows.dtype) @ rows
-
-
 def total_of_products(x: Array, y: Array) -> Array:
     return np.einsum("ij,ij->j", x, y)
 
@@ -92,7 +88,9 @@ def normalize(matrix: Array, weight: Array, bias: Array, eps: float, out: Array)
     columns, dtype = Columns(matrix), matrix.dtype
     x, result = columns.rows(matrix), columns.rows(out)
     with np.errstate(all="ignore"):  # what overflows here is done again, after centring
-        mean, squares = columns.means(lambda piece, room: (total(x[piece]), total_of_products(x[piece], x[piece])))
+        mean, squares = columns.means(
+            lambda piece, room: (sum_of_rows(x[piece]), total_of_products(x[piece], x[piece]))
+        )
         var = squares - mean * mean
         centre = centre_of(mean, var).astype(dtype)
     far, offset = bool(centre.any()), mean
@@ -101,7 +99,7 @@ def normalize(matrix: Array, weight: Array, bias: Array, eps: float, out: Array)
 
         def moments(piece: slice, room: Array) -> tuple[Array, Array]:
             np.subtract(x[piece], by_centre, out=room)
-            return total(room), total_of_products(room, room)
+            return sum_of_rows(room), total_of_products(room, room)
 
         offset, squares = columns.means(moments)  # the mean itself is rounded, and so not quite that of what is left
         mean, var = centre + offset, np.maximum(squares - offset * offset, 0)
@@ -132,7 +130,7 @@ def gradients(
 
     def sums(piece: slice, room: Array) -> tuple[Array, Array]:
         centered = np.subtract(x[piece], by_centre, out=room) if far else x[piece]
-        return total(sent[piece]), total_of_products(centered, sent[piece])
+        return sum_of_rows(sent[piece]), total_of_products(centered, sent[piece])
 
     sent_mean, product = columns.means(sums)
     offset, scale = (mean - centre).astype(product.dtype), scale.astype(product.dtype)

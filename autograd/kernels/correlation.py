@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from autograd.kernels import bands, lines, planes, single, unrolled
-from autograd.kernels.layout import channels_last, new_images
+from autograd.kernels.layout import by_pixel, channels_last, new_images
 from autograd.kernels.windows import Windows
 from autograd.threads import WORTH, crew, share
 
@@ -159,7 +159,7 @@ def gradients(
 def bias_gradient(g: Array) -> Array:
     """Return the sum over images and pixels."""
     if channels_last(g) and g.dtype.kind == "f":
-        pixels = np.moveaxis(g, 1, -1).reshape(len(g), -1, g.shape[1])
+        pixels = by_pixel(g).reshape(len(g), -1, g.shape[1])
         # As a matrix product: a loop over the channels of each pixel would be a short one.
         return (np.ones((1, pixels.shape[1]), g.dtype) @ pixels).sum(axis=(0, 1))
     return g.sum(axis=tuple(range(2, g.ndim))).sum(axis=0)

@@ -19,6 +19,11 @@ def channels_last(images: Array) -> bool:
     return bool(images.shape[1] > 1 and images.strides[1] == images.itemsize and images.strides[-1] > images.itemsize)
 
 
+def by_pixel(images: Array) -> Array:
+    """Return images (N, C, *size) as (N, *size, C); shares memory."""
+    return images.transpose(0, *range(2, images.ndim), 1)
+
+
 def new_images(
     last: bool, shape: tuple[int, ...], dtype: Any, make: Callable[[tuple[int, ...], Any], Array] = np.empty
 ) -> Array:

@@ -28,6 +28,7 @@ from typing import Any, Final
 import numpy as np
 
 from autograd.kernels import products
+from autograd.kernels.layout import by_pixel
 from autograd.kernels.moments import is_finite
 from autograd.kernels.windows import Sizes, Windows
 from autograd.threads import WORTH, crew, share
@@ -258,11 +259,6 @@ def way_of(windows: Windows) -> Any:
     return Minimal() if is_minimal(windows) else Direct(windows.kernel[0], windows.dilation[0])
 
 
-def channels_after(images: Array) -> Array:
-    """Return images (N, C, *size) as (N, *size, C), as they lie in memory where their channels are last."""
-    return images.transpose(0, *range(2, images.ndim), 1)
-
-
 def lines_first(images: Array) -> Array:
     """Return images (N, C, *size) in the order of a field: (rows, *middle, images, pixels, channels)."""
     return images.transpose(*range(2, images.ndim - 1), 0, images.ndim - 1, 1)
@@ -317,7 +313,7 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, out: Array
                         np.add(first[index], second[index], out=place)
                     if added is not None:
                         place += added
-                finite = finite and is_finite(channels_after(out[some, :, band]))
+                finite = finite and is_finite(by_pixel(out[some, :, band]))
         return finite
 
     return all(share(part, len(places)))

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from autograd.blocks import in_pieces
-from autograd.kernels.moments import LONG, centre_of, rows_of
+from autograd.kernels.moments import LONG, centre_of, rows_of, sum_of_rows
 
 Array = Any
 LEAST: Final = 1 << 15  # numbers for which it pays
@@ -91,7 +91,7 @@ def gradients(
             x, middle = x - centre[:, None], middle - centre
         product = x * sent
         to_weight = factor @ product - (middle * factor) @ sent
-        to_bias = np.ones(len(sent), sent.dtype) @ sent
+        to_bias = sum_of_rows(sent)
         if out is not None:
             sum_of_sent = sent @ weight
             slope = factor * (product @ weight - middle * sum_of_sent) / n * factor * factor

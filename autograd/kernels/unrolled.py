@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from autograd.kernels import products
-from autograd.kernels.layout import channels_last, new_images
+from autograd.kernels.layout import by_pixel, channels_last, new_images
 from autograd.kernels.windows import Sizes, Windows
 
 Array = Any
@@ -98,7 +98,7 @@ class Unrolled:
         """Return results (n, O, *out) as matrices (groups, windows, O/groups)."""
         out, count = images.shape[1], images.shape[0] * math.prod(images.shape[2:])
         if channels_last(images):
-            rows = np.ascontiguousarray(np.moveaxis(images, 1, -1), self.dtype)
+            rows = np.ascontiguousarray(by_pixel(images), self.dtype)
             return rows.reshape(count, self.groups, out // self.groups).swapaxes(0, 1)
         columns = np.ascontiguousarray(images.swapaxes(0, 1), self.dtype)
         return columns.reshape(self.groups, out // self.groups, count).swapaxes(1, 2)
@@ -111,7 +111,7 @@ def by_window(images: Array, groups: int) -> Array:
     """
     n, channels, *size = images.shape
     if channels_last(images):
-        return np.moveaxis(np.moveaxis(images, 1, -1).reshape(n, *size, groups, channels // groups), -2, 0)
+        return np.moveaxis(by_pixel(images).reshape(n, *size, groups, channels // groups), -2, 0)
     return images.swapaxes(0, 1).reshape(groups, channels // groups, n, *size)
 
 

@@ -127,15 +127,15 @@ def normalize_rule(
     return to_x, to_weight, gradient if needs[2] else None
 
 
-def kernel_of(x: Array, weight: Array, bias: Array, axes: tuple[int, ...]) -> str:
-    """Return which of the kernels normalises `x`, if its axes and the shapes of weight and bias suit one; else ""."""
+def kernel_of(x: Array, weight: Array, bias: Array, axes: tuple[int, ...]) -> tuple[str, Array]:
+    """Return the kernel that suits the axes of `x` and the shapes of weight and bias, and its matrix; else ""."""
     for name, kernel in KERNELS.items():
-        if kernel.as_matrix(x, axes) is not None:
+        if (matrix := kernel.as_matrix(x, axes)) is not None:
             shape = kernel.weight_shape(x, axes)
             given = [full_rank(array, x) for array in (weight, bias) if array is not None]
             if all(array.dtype == x.dtype and list(array.shape) == shape for array in given):
-                return name
-    return ""
+                return name, matrix
+    return "", None
 
 
 def kernel_rule(
@@ -213,11 +213,12 @@ def normalize(
     if x.dtype.kind != "f":
         x = x.astype(float)
     shape = kept_shape(x, found)
-    if name := kernel_of(x, weight, bias, found):
+    name, matrix = kernel_of(x, weight, bias, found)
+    if name:
         kernel = KERNELS[name]
         out = np.empty_like(x)
         vectors = [None if array is None else array.ravel() for array in (weight, bias)]
-        mean, var, scale = kernel.normalize(kernel.as_matrix(x, found), *vectors, eps, kernel.as_matrix(out, found))
+        mean, var, scale = kernel.normalize(matrix, *vectors, eps, kernel.as_matrix(out, found))
         mean, var, scale = (array.reshape(shape) for array in (mean, var, scale))
         return Normalized(out, mean.squeeze(found), var.squeeze(found)), (mean, scale, found, name)
     parts = Parts(x, found)
