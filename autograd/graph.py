@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from autograd import modes
+from autograd.blocks import Deferred, settled
 from autograd.kernels.moments import sum_of_rows
 from autograd.parts import Part
 from autograd.stack import Stack
@@ -156,6 +157,7 @@ def fit(gradient: Any, place: Any, op: Operation) -> Any:
     """Return `gradient` in the shape and dtype of `place`."""
     if isinstance(gradient, Part):
         return gradient
+    gradient = settled(gradient)
     if gradient.shape != place.shape:
         try:
             gradient = unbroadcast(gradient, place.shape)
@@ -168,6 +170,22 @@ def fit(gradient: Any, place: Any, op: Operation) -> Any:
             gradient = gradient.real
         gradient = gradient.astype(place.dtype)
     return gradient
+
+
+def goes_on(node: Any, targets: Any) -> bool:
+    """Whether the rule of a node can go on from a gradient that was put off: there is one, and nobody else reads it."""
+    return (
+        node.op.defers
+        and node.value is None
+        and (targets is None or node not in targets)
+        and sum(parent is not None for parent in node.parents) == 1
+    )
+
+
+def settle(pending: dict[Any, Any]) -> None:
+    """Compute all gradients that were put off."""
+    for place, gradient in pending.items():
+        pending[place] = settled(gradient)
 
 
 def backward(
@@ -194,6 +212,7 @@ def backward(
     leaves: list[Any] = []
     stacked = any(isinstance(gradient, Stack) for gradient in gradients)
     special = create_graph or stacked
+    deferring = False
     get, pop, ndarray, getrefcount = pending.get, pending.pop, np.ndarray, sys.getrefcount
     for root, gradient in zip(roots, gradients, strict=True):
         if root in pending:
@@ -216,6 +235,12 @@ def backward(
                 node = upcoming
             upcoming = None
             gradient = pop(node)
+            if deferring:
+                if node.notes is not None and node.notes.listens():  # hooks may change what rules are yet to read
+                    settle(pending)
+                    gradient = settled(gradient)
+                elif gradient.__class__ is Deferred and not goes_on(node, targets):
+                    gradient = gradient.array()
             if node.notes is not None:
                 gradient = node.notes.arrive(gradient)
             if targets is not None and node in targets:
@@ -233,6 +258,7 @@ def backward(
                 node.grad = gradient._data if create_graph else gradient
             rules = op.rules
             if special or not op.plain:
+                deferring = deferring or op.defers
                 gradient, rules, saved = op.prepare(node, gradient, create_graph)
             position = -1
             for parent in node.parents:  # not a zip: that would cost 100 ns a node
@@ -257,11 +283,12 @@ def backward(
                     if sent.shape is None:
                         if searching:
                             op.search_gradient(sent.gradient, node)
-                        sent = sent.added_to(before, parent, owned)
+                        sent = sent.added_to(settled(before), parent, owned)
                         if before is not None:
                             pending[parent] = sent
                             continue
                 if searching and not isinstance(sent, list):
+                    sent = settled(sent)
                     op.search_gradient(sent, node)
                 if before is None:
                     pending[parent] = sent
@@ -271,12 +298,10 @@ def backward(
                         upcoming = parent
                     else:
                         heappush(ready, (-parent.seq, parent))
-                elif sent.__class__ is not ndarray:
-                    pending[parent] = before + sent
+                elif sent.__class__ is not ndarray or before.__class__ is not ndarray or before.ndim == 0:
+                    pending[parent] = before + sent  # those of 0-d arrays are scalars
                 elif parent in owned:
                     before += sent
-                elif before.__class__ is not ndarray or before.ndim == 0:  # sums of these are scalars
-                    pending[parent] = before + sent
                 elif getrefcount(before) <= PENDING and before.base is None and before.flags.writeable:
                     before += sent  # nothing else holds it: half of the time of a new array, where they are large
                     owned.add(parent)
@@ -287,6 +312,8 @@ def backward(
                 node.saved = None
 
         sent = before = saved = None  # else they would count as further holders of a gradient below
+        if deferring:
+            settle(pending)
         for leaf in leaves:  # last, so that a pass that fails has changed no gradient
             gradient = pop(leaf)
             if leaf.notes is not None:

@@ -12,7 +12,7 @@ from typing import Any, Final, overload
 import numpy as np
 
 from autograd import anomaly, graph, modes
-from autograd.blocks import in_blocks
+from autograd.blocks import Deferred, deferred
 from autograd.parts import OutputPart
 from autograd.recording import PYTHON_NUMBERS, binary, general, make_node, unary, variadic
 from autograd.stack import joined, of_rows, row, stacks_in
@@ -65,10 +65,12 @@ class Operation:
         if joint is None:
             written = tuple(rules[n] for n in self.inputs)
             self.reads = tuple(self.read_by(rule, 1) for rule in written)
+            self.written = written
             self.rules = tuple(with_one_argument(rule, r) for rule, r in zip(written, self.reads, strict=True))
         else:
-            self.reads, self.rules = (self.read_by(joint, 2),), ()
+            self.reads, self.rules, self.written = (self.read_by(joint, 2),), (), ()
         self.plain = joint is None and not outputs and not self.variadic
+        self.defers = False
         self.special = bool(joint or aux or outputs or views)
         self.keeps_inputs = composed is not None or any(n in self.inputs for reads in self.reads for n in reads)
         self.reads_shapes = any(n.endswith("_shape") for reads in self.reads for n in reads)
@@ -193,9 +195,10 @@ class Operation:
 
     @functools.cached_property
     def large(self) -> Operation:
-        """The same operation for nodes of large arrays, where it is elementwise: its rules go a block at a time."""
+        """The same operation for nodes of large arrays, where it is elementwise: its rules are put off."""
         twin = copy.copy(self)
-        twin.rules = tuple(map(in_blocks_too, self.rules, self.reads))
+        twin.rules = tuple(map(put_off, self.rules, self.written, self.reads))
+        twin.plain, twin.defers = False, True
         return twin
 
     def as_tensors(self, node: Any, reads: tuple[str, ...], saved: Any, whole: bool = False) -> Any:
@@ -305,17 +308,17 @@ def with_one_argument(rule: Callable[..., Any], reads: tuple[str, ...]) -> Calla
     return lambda gradient, _: rule(gradient)
 
 
-def in_blocks_too(rule: Callable[..., Any] | None, reads: tuple[str, ...]) -> Callable[[Any, Any], Any] | None:
-    """Return an elementwise rule, of the gradient and one argument, that goes a block at a time given an array."""
+def put_off(
+    rule: Callable[..., Any] | None, written: Callable[..., Any], reads: tuple[str, ...]
+) -> Callable[[Any, Any], Any] | None:
+    """Return an elementwise rule, of the gradient and one argument, that is put off given arrays."""
     if rule is None:
         return None
 
     def call(gradient: Any, saved: Any) -> Any:
-        if gradient.__class__ is not np.ndarray:
-            return rule(gradient, saved)
-        if len(reads) == 1:
-            return in_blocks(rule, (gradient, saved))
-        return in_blocks(lambda g, *arguments: rule(g, arguments), (gradient, *saved))
+        if gradient.__class__ is np.ndarray or gradient.__class__ is Deferred:
+            return deferred(written, (gradient, saved) if len(reads) == 1 else (gradient, *saved))
+        return rule(gradient, saved)
 
     return call
 
@@ -374,7 +377,8 @@ def operation(
     outputs : for a forward that returns a tuple: whether each member is differentiable. Rules get a list of gradients.
     views : the result may share memory with the first input.
     elementwise : each number of the result, and of a gradient, comes from the numbers in its place alone: large arrays
-        go through forward and rules a block at a time.
+        go through forward and rules a block at a time. A rule that has a parameter `into=None` may be given an array
+        there, to write its result to.
 
     Examples
     --------

@@ -38,9 +38,13 @@ class Notes:
         self.line: str | None = None
         self.scopes: list[Any] = []
 
+    def listens(self) -> bool:
+        """Whether somebody asked for the gradient."""
+        return self.retain or bool(self.hooks)
+
     def arrive(self, gradient: Any) -> Any:
         """Run the hooks on a gradient that is complete, and keep it where that was asked for."""
-        if not (self.hooks or self.retain) or isinstance(gradient, list):
+        if not self.listens() or isinstance(gradient, list):
             return gradient
         recorded = isinstance(gradient, Tensor)
         tensor = conjugate(gradient) if recorded else wrap(conjugate(gradient.copy()), None)

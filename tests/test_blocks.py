@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import sys
+from typing import ClassVar
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+import autograd
 from autograd import Tensor, operation, ops
 from autograd.blocks import LARGE, in_blocks
 from autograd.functional import gradients
@@ -118,3 +125,160 @@ def test_an_empty_result_of_a_large_operand():
 
 def test_results_are_no_views():
     assert ops.tanh(Tensor(np.ones((512, LARGE // 256)))).data.base is None
+
+
+class TestRulesThatArePutOff:
+    """Rules of large arrays hand on what they are to compute, and several are computed at once."""
+
+    @staticmethod
+    def parts(function, *arrays):
+        """Return the gradients of a sum of `function`, from arrays too small for blocks."""
+        found = []
+        for some in zip(*(np.array_split(array, 8, axis=-1) for array in arrays), strict=True):
+            inputs = [Tensor(part, requires_grad=True) for part in some]
+            assert all(x.size < LARGE for x in inputs)
+            found.append([g.numpy() for g in gradients(function(*inputs).sum(), inputs)])
+        return [np.concatenate(parts, axis=-1) for parts in zip(*found, strict=True)]
+
+    def check(self, function, *arrays):
+        inputs = [Tensor(array, requires_grad=True) for array in arrays]
+        function(*inputs).sum().backward()
+        for x, expected in zip(inputs, self.parts(function, *arrays), strict=True):
+            if x.grad is None:
+                assert not expected.any()
+                continue
+            np.testing.assert_allclose(x.grad.numpy(), expected, rtol=1e-12, atol=1e-12 * abs(expected).max())
+            assert x.grad.numpy().flags.owndata
+            assert x.grad.numpy().flags.writeable
+
+    def test_against_the_derivative_on_paper(self):
+        a = Tensor(numbers(SHAPE, 1), requires_grad=True)
+        (np.tanh(a * 2 + 1) * a).sum().backward()
+        t = np.tanh(2 * a.data + 1)
+        np.testing.assert_allclose(a.grad.numpy(), t + 2 * a.data * (1 - t * t), rtol=1e-13)
+
+    FUNCTIONS: ClassVar = {
+        "a chain": lambda x, y: np.exp(np.sin(np.tanh(x))) * 3,
+        "longer than what is put off": lambda x, y: functools.reduce(lambda z, _: np.sin(z) + 1, range(40), x),
+        "both operands": lambda x, y: np.exp(x * y) / y,
+        "a tensor used often": lambda x, y: sum((x * k + y) ** 2 for k in range(20)),
+        "one operand twice": lambda x, y: (x * x + x) * np.log(y + y),
+        "a residual": lambda x, y: ops.relu(x - 0.5 + np.tanh(ops.relu(x - 0.4) * y)),
+        "a sum in between": lambda x, y: np.tanh(x) * np.tanh(y).sum(axis=0) + np.exp(y),
+        "parts": lambda x, y: np.exp(x) * y + ops.pad(np.tanh(x[1:] * y[:-1]), ((0, 1), (0, 0), (0, 0))),
+        "parts before the whole": lambda x, y: ops.pad(np.tanh(x[1:]), ((1, 0), (0, 0), (0, 0))) * np.exp(x) * y,
+        "parts on both sides": lambda x, y: x[:1] * np.exp(x) * x[:2].sum(axis=0) + np.sin(x) * x[1:2] * y,
+        "parts first": lambda x, y: np.tanh(np.exp(x)[2:] * y[2:]).sum(axis=0) + np.exp(np.exp(x)).sum(axis=0) * y[0],
+        "layouts": lambda x, y: np.tanh(x.swapaxes(0, 1)) * np.exp(y).swapaxes(0, 1),
+        "stretched": lambda x, y: np.exp(x * y[:1]) * np.tanh(y[:1]) + x[0],
+        "a choice": lambda x, y: ops.where(x.data > 0.5, np.exp(x), np.sin(y)) * np.maximum(x, y),
+    }
+
+    @pytest.mark.parametrize("layout", [CONTIGUOUS, LAST_FIRST, STRIDED])
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_as_in_small_arrays(self, name, layout):
+        self.check(self.FUNCTIONS[name], numbers(SHAPE, 1, layout=layout), numbers(SHAPE, 2, layout=layout))
+
+    @given(
+        st.lists(
+            st.tuples(st.sampled_from("+*/tesrm"), st.integers(0, 99), st.integers(0, 99)), min_size=1, max_size=25
+        )
+    )
+    @settings(max_examples=40, deadline=None)
+    def test_expressions_of_any_shape(self, steps):
+        def function(x, y):
+            made = [x, y]
+            for what, i, j in steps:
+                a, b = made[i % len(made)], made[j % len(made)]
+                made.append(
+                    {
+                        "+": lambda a, b: a + b,
+                        "*": lambda a, b: a * b * 0.5,
+                        "/": lambda a, b: a / (b * b + 1),
+                        "t": lambda a, b: np.tanh(a),
+                        "e": lambda a, b: np.exp(-a * a),
+                        "s": lambda a, b: np.sin(a) + 1,
+                        "r": lambda a, b: ops.relu(a - b),
+                        "m": lambda a, b: a - a.mean(axis=0) * b,
+                    }[what](a, b)
+                )
+            return made[-1] + sum(made) * 0.1
+
+        self.check(function, numbers(SHAPE, 1), numbers(SHAPE, 2))
+
+    def test_a_chain_longer_than_python_recurses(self):
+        x = Tensor(np.full(LARGE, 0.5, np.float32), requires_grad=True)
+        y = x
+        for _ in range(sys.getrecursionlimit()):
+            y = y * 1.0
+        y.sum().backward()
+        assert (x.grad.numpy() == 1).all()
+
+    def test_dtypes(self):
+        x = Tensor(numbers(SHAPE, 1).astype(np.float32), requires_grad=True)
+        y = Tensor(numbers(SHAPE, 2), requires_grad=True)
+        (np.tanh(np.exp(x)) * y).sum().backward()
+        assert (x.grad.dtype, y.grad.dtype) == (np.float32, np.float64)
+        z = numbers(SHAPE, 1) + 1j * numbers(SHAPE, 2)
+        x = Tensor(numbers(SHAPE, 3), requires_grad=True)
+        (np.exp(x * z) * z).real.sum().backward()
+        np.testing.assert_allclose(x.grad.numpy(), (np.exp(x.data * z) * z * z).real, rtol=1e-12, atol=1e-14)
+
+    def test_hooks_and_retained_gradients_see_arrays(self):
+        seen = []
+        x = Tensor(numbers(SHAPE, 1), requires_grad=True)
+        y = np.tanh(x)
+        z = np.exp(y)
+        y.register_hook(lambda g: seen.append(g.numpy().copy()))
+        z.retain_grad()
+        (np.sin(z) * 2).sum().backward()
+        to_z = 2 * np.cos(z.data)
+        np.testing.assert_allclose(z.grad.numpy(), to_z, rtol=1e-13)
+        np.testing.assert_allclose(seen[0], to_z * z.data, rtol=1e-13)
+        np.testing.assert_allclose(x.grad.numpy(), seen[0] * (1 - y.data**2), rtol=1e-13)
+
+    def test_a_hook_that_changes_what_a_rule_has_read(self):
+        x, v, w = (Tensor(numbers(SHAPE, seed), requires_grad=True) for seed in (1, 2, 3))
+        before = w.data.copy()
+        early = np.exp(x)
+        early.register_hook(lambda g: w.data.fill(0))  # by then the rules of both products have been called
+        (early * w + v * w).sum().backward()
+        np.testing.assert_array_equal(v.grad.numpy(), before)
+        np.testing.assert_allclose(x.grad.numpy(), before * early.data, rtol=1e-13)
+
+    def test_a_gradient_that_was_passed_in_and_is_added_to(self):
+        x, w = (Tensor(numbers(SHAPE, seed), requires_grad=True) for seed in (1, 2))
+        x.grad = Tensor(numbers(SHAPE, 3))
+        start = x.grad.data.copy()
+        (x * 1 + np.exp(w)).backward(x.grad)
+        np.testing.assert_allclose(x.grad.numpy(), 2 * start, rtol=1e-13)
+        np.testing.assert_allclose(w.grad.numpy(), start * np.exp(w.data), rtol=1e-13)
+
+    def test_gradients_of_what_is_in_between(self):
+        x = Tensor(numbers(SHAPE, 1), requires_grad=True)
+        y = np.tanh(x)
+        z = np.exp(y)
+        to_y, to_x = gradients(np.sin(z).sum(), [y, x])
+        np.testing.assert_allclose(to_y.numpy(), np.cos(z.data) * z.data, rtol=1e-13)
+        np.testing.assert_allclose(to_x.numpy(), to_y.numpy() * (1 - y.data**2), rtol=1e-13)
+
+    def test_recorded_values_and_anomalies(self):
+        x = Tensor(numbers(SHAPE, 1), requires_grad=True)
+        with autograd.record():
+            y = np.tanh(x)
+            z = np.exp(y)
+            z.sum().backward()
+        np.testing.assert_allclose(y._node.grad, z.data, rtol=1e-13)
+        x.data.flat[7] = 0
+        with autograd.anomaly_mode(), pytest.raises(ArithmeticError, match="the gradient of sqrt"):
+            (np.sqrt(x * 1) * 2).sum().backward()
+
+    def test_the_graph_can_be_walked_again(self):
+        x = Tensor(numbers(SHAPE, 1), requires_grad=True)
+        out = np.exp(np.tanh(x)).sum()
+        out.backward(retain_graph=True)
+        first = x.grad.numpy().copy()
+        out.backward()
+        np.testing.assert_allclose(x.grad.numpy(), 2 * first, rtol=1e-13)
+        with pytest.raises(RuntimeError, match="a second time"):
+            out.backward()
