@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import sys
+from ctypes import byref
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +15,7 @@ NAMES: Final = ("scipy_openblas_{}64_", "openblas_{}64_", "openblas_{}")
 CBLAS: Final = {"scipy_cblas_{}64_": ctypes.c_int64, "cblas_{}64_": ctypes.c_int64, "cblas_{}": ctypes.c_int}
 REALS: Final = {"f": ("s", ctypes.c_float), "d": ("d", ctypes.c_double)}  # by the character of a dtype
 FEW: Final = 2048  # numbers for which the call takes longer than what it saves
+start_of: Final = ctypes.c_char.from_buffer  # of a writable array: a fifth of the time of NumPy's `.ctypes`
 
 
 @functools.cache
@@ -70,12 +72,12 @@ def axpby(alpha: float, x: Array, beta: float, y: Array, room: Array) -> None:
     """
     found = update_of(y.dtype.char) if y.size >= FEW and y.dtype.isnative and x.dtype == y.dtype else None
     # Of a multiple by 0 BLAS makes 0, of NaN too.
-    if found is None or not alpha or not beta or not (x.flags.c_contiguous and y.flags.c_contiguous):
+    if found is None or not alpha or not beta or not (x.flags.carray and y.flags.carray):
         np.multiply(x, alpha, out=room)
         if beta != 1:
             y *= beta
         y += room
     elif beta == 1:
-        found[0](y.size, float(alpha), x.ctypes.data, 1, y.ctypes.data, 1)
+        found[0](y.size, alpha, byref(start_of(x)), 1, byref(start_of(y)), 1)
     else:
-        found[1](y.size, float(alpha), x.ctypes.data, 1, float(beta), y.ctypes.data, 1)
+        found[1](y.size, alpha, byref(start_of(x)), 1, beta, byref(start_of(y)), 1)

@@ -88,6 +88,8 @@ def at(labels: Any) -> tuple[Any, ...]:
 
 def averaged(losses: Array, divisor: Any) -> Array:
     """Return the sum of losses over `divisor`; the mean of nothing is NaN, as PyTorch has it, without a warning."""
+    if divisor:
+        return losses.sum() / losses.dtype.type(divisor)
     with np.errstate(invalid="ignore"):
         return losses.sum() / losses.dtype.type(divisor)
 

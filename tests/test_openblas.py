@@ -39,6 +39,13 @@ def test_axpby_of_arrays_with_gaps_and_of_two_dtypes() -> None:
     assert (whole[1::2] == 1).all()
 
 
+def test_axpby_of_an_array_that_must_not_be_written() -> None:
+    x, y = np.ones(openblas.FEW), np.ones(openblas.FEW)
+    x.flags.writeable = False
+    openblas.axpby(2.0, x, 3.0, y, np.empty_like(x))
+    assert (y == 5).all()
+
+
 @pytest.mark.usefixtures("_library")
 @pytest.mark.parametrize("n", [10, 2 * openblas.FEW])
 def test_axpby_is_numpys_for_zeros_and_foreign_bytes(n: int) -> None:

@@ -58,18 +58,11 @@ class Columns:
         long[...] = values
         return long.reshape(self.long)
 
-    def each(self, work: Callable[[slice, Array], Any]) -> list[Any]:
-        """Return what `work` returns for the place of each piece among the long rows and room for an array of its size.
+    def each(self, work: Callable[[slice], Any]) -> list[Any]:
+        """Return what `work` returns for the place of each piece among the long rows. The threads share them."""
+        return in_pieces(work, self.count, self.count * self.long, CACHED // self.dtype.itemsize)
 
-        The threads share them.
-        """
-
-        def with_room(piece: slice) -> Any:
-            return work(piece, np.empty((piece.stop - piece.start, self.long), self.dtype))
-
-        return in_pieces(with_room, self.count, self.count * self.long, CACHED // self.dtype.itemsize)
-
-    def means(self, work: Callable[[slice, Array], tuple[Array, ...]]) -> Array:
+    def means(self, work: Callable[[slice], tuple[Array, ...]]) -> Array:
         """Return each column's mean, as float64 or better, of matrices whose sums of long rows `work` returns."""
         sums = [sum(parts) for parts in zip(*self.each(work), strict=True)]
         folded = np.array(sums).reshape(-1, self.fold, self.columns)
@@ -88,18 +81,16 @@ def normalize(matrix: Array, weight: Array, bias: Array, eps: float, out: Array)
     columns, dtype = Columns(matrix), matrix.dtype
     x, result = columns.rows(matrix), columns.rows(out)
     with np.errstate(all="ignore"):  # what overflows here is done again, after centring
-        mean, squares = columns.means(
-            lambda piece, room: (sum_of_rows(x[piece]), total_of_products(x[piece], x[piece]))
-        )
+        mean, squares = columns.means(lambda piece: (sum_of_rows(x[piece]), total_of_products(x[piece], x[piece])))
         var = squares - mean * mean
         centre = centre_of(mean, var).astype(dtype)
     far, offset = bool(centre.any()), mean
     by_centre = columns.along(centre)
     if far:
 
-        def moments(piece: slice, room: Array) -> tuple[Array, Array]:
-            np.subtract(x[piece], by_centre, out=room)
-            return sum_of_rows(room), total_of_products(room, room)
+        def moments(piece: slice) -> tuple[Array, Array]:
+            centered = x[piece] - by_centre
+            return sum_of_rows(centered), total_of_products(centered, centered)
 
         offset, squares = columns.means(moments)  # the mean itself is rounded, and so not quite that of what is left
         mean, var = centre + offset, np.maximum(squares - offset * offset, 0)
@@ -107,7 +98,7 @@ def normalize(matrix: Array, weight: Array, bias: Array, eps: float, out: Array)
     factor = scale if weight is None else scale * weight
     by_factor, added = columns.along(factor), columns.along((0 if bias is None else bias) - offset * factor)
 
-    def finish(piece: slice, room: Array) -> None:
+    def finish(piece: slice) -> None:
         done = result[piece]
         centered = np.subtract(x[piece], by_centre, out=done) if far else x[piece]
         np.multiply(centered, by_factor, out=done)
@@ -128,8 +119,8 @@ def gradients(
     far = bool(centre.any())
     by_centre = columns.along(centre)
 
-    def sums(piece: slice, room: Array) -> tuple[Array, Array]:
-        centered = np.subtract(x[piece], by_centre, out=room) if far else x[piece]
+    def sums(piece: slice) -> tuple[Array, Array]:
+        centered = x[piece] - by_centre if far else x[piece]
         return sum_of_rows(sent[piece]), total_of_products(centered, sent[piece])
 
     sent_mean, product = columns.means(sums)
@@ -139,17 +130,17 @@ def gradients(
     if out is None:
         return to_weight, to_bias
     result = columns.rows(out)
-    factor = scale if weight is None else scale * weight
-    slope = factor * scale**2 * product
-    by_factor, by_slope = columns.along(factor), columns.along(slope)
-    added = columns.along(factor * sent_mean - slope * offset)
+    slope = scale**2 * product
+    by_slope, added = columns.along(slope), columns.along(sent_mean - slope * offset)
+    by_factor = columns.along(scale if weight is None else scale * weight)
 
-    def finish(piece: slice, room: Array) -> None:
-        centered = np.subtract(x[piece], by_centre, out=room) if far else x[piece]
-        np.multiply(centered, by_slope, out=room)
-        room += added
-        done = np.multiply(sent[piece], by_factor, out=result[piece])
-        done -= room
+    def finish(piece: slice) -> None:
+        done = result[piece]
+        centered = np.subtract(x[piece], by_centre, out=done) if far else x[piece]
+        np.multiply(centered, by_slope, out=done)
+        done += added
+        np.subtract(sent[piece], done, out=done)
+        done *= by_factor
 
     columns.each(finish)
     return to_weight, to_bias

@@ -172,9 +172,6 @@ class Plan:
         self.field = (rows_read, *self.middle, images, self.pitch, channels)
 
 
-remembered_plan = functools.lru_cache(maxsize=256)(Plan)  # a twentieth of a small convolution
-
-
 class Lines:
     """The room for a convolution as planned: images laid out, and what the filters are multiplied with."""
 
@@ -270,6 +267,13 @@ def planned(windows: Windows, n: int, channels: int, out: int, itemsize: int) ->
     There are as many for each thread, where there is enough work for threads.
     """
     threads = crew(n * math.prod(windows.out) * math.prod(windows.kernel) * channels * out // WORTH)
+    return planned_for(threads, windows, n, channels, out, itemsize)
+
+
+@functools.lru_cache(maxsize=256)  # a tenth of a small convolution
+def planned_for(
+    threads: int, windows: Windows, n: int, channels: int, out: int, itemsize: int
+) -> tuple[Plan, list[tuple[slice, slice]]]:
     image = math.prod(windows.padded) * max(channels, out) * itemsize
     bands = min(-(-image // BLOCK), windows.out[0])
     rows = -(-windows.out[0] // bands)
@@ -280,7 +284,7 @@ def planned(windows: Windows, n: int, channels: int, out: int, itemsize: int) ->
         images = max(1, -(-n // max(1, -(-count // threads) * threads)))
     starts = itertools.product(range(0, n, images), range(0, windows.out[0], rows))
     most = products.rows_at_a_time(windows.kernel[-1] * channels, out)
-    plan = remembered_plan(windows, channels, out, images, rows, most)
+    plan = Plan(windows, channels, out, images, rows, most)
     return plan, [(slice(a, a + images), slice(b, b + rows)) for a, b in starts]
 
 
