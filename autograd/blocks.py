@@ -8,7 +8,6 @@ pass of tanh(a * 2 + 1) * a takes 0.6 of the time of rules one by one, which by 
 
 from __future__ import annotations
 
-import functools
 import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
@@ -22,9 +21,10 @@ Array = Any
 Result = TypeVar("Result")
 LARGE: Final = 1 << 18  # numbers from which it pays
 BLOCK: Final = 1 << 17  # numbers at a time: a few such arrays fit a cache
-WORTH: Final = 1 << 17  # numbers that are worth a thread
+WORTH: Final = 1 << 17  # numbers that are worth a thread,
+LIGHT_WORTH: Final = 3 << 16  # and where little is done to each: a LeNet takes 0.95 of the time so
 MOST: Final = 8  # functions that are put off; meanwhile the arrays that they are of stay in memory
-UFUNCS: Final = {  # those of Python's operators that write to a given place
+WITH_OUT: Final[dict[Callable[..., Any], Callable[..., Any]]] = {  # what does the same, and takes `out=`
     operator.add: np.add,
     operator.sub: np.subtract,
     operator.mul: np.multiply,
@@ -33,19 +33,21 @@ UFUNCS: Final = {  # those of Python's operators that write to a given place
 }
 
 
-def in_pieces(work: Callable[[slice], Result], rows: int, size: int, most: int = BLOCK) -> list[Result]:
+def in_pieces(
+    work: Callable[[slice], Result], rows: int, size: int, most: int = BLOCK, worth: int = WORTH
+) -> list[Result]:
     """Return what `work` returns for the places of some rows at a time, of an array of `size` numbers.
 
-    A piece has at most `most` numbers, if a row has not more. Threads share the pieces.
+    A piece has at most `most` numbers, if a row has not more. Threads share the pieces, `worth` numbers or more each.
     """
-    if size <= min(most, WORTH):
+    if size <= min(most, worth):
         return [work(slice(0, rows))]
     step = max(1, most * rows // size)
 
     def part(start: int, stop: int) -> list[Result]:
         return [work(slice(a, min(a + step, stop))) for a in range(start, stop, step)]
 
-    return [found for some in share(part, rows, -(-WORTH * rows // size)) for found in some]
+    return [found for some in share(part, rows, -(-worth * rows // size)) for found in some]
 
 
 class Deferred:
@@ -91,7 +93,7 @@ class Deferred:
             self.block(iter(seen), some, places[some])
 
         # A single loop leaves nothing in the cache for another.
-        in_pieces(work, len(places), out.size, out.size if self.is_loop() else BLOCK)
+        in_pieces(work, len(places), out.size, out.size if self.is_loop() else BLOCK, LIGHT_WORTH)
         return out
 
     def arrays(self) -> Iterator[Array]:
@@ -110,10 +112,11 @@ class Deferred:
         ]
         if into is None:
             return self.function(*parts)
-        write = writer(self.function)
-        made = self.function(*parts) if write is None else write(*parts, into=into)
-        if made is not into:
-            into[...] = made
+        write = with_out(self.function)
+        if write is None:
+            into[...] = self.function(*parts)
+        else:
+            write(*parts, out=into)
         return into
 
     def is_whole(self, x: Any) -> bool:
@@ -122,7 +125,7 @@ class Deferred:
 
     def is_loop(self) -> bool:
         """Whether it is a single loop of NumPy's."""
-        return self.steps == 1 and isinstance(UFUNCS.get(self.function, self.function), np.ufunc)
+        return self.steps == 1 and isinstance(with_out(self.function), np.ufunc)
 
 
 def sample_of(x: Any) -> Any:
@@ -191,12 +194,6 @@ def in_one_line(arrays: list[Array]) -> list[Array]:
     return [x.reshape(-1) if any(x.strides) else np.broadcast_to(x[(0,) * x.ndim], size) for x in turned]
 
 
-@functools.lru_cache(maxsize=1024)
-def writer(function: Callable[..., Array]) -> Callable[..., Any] | None:
-    """Return what computes `function` and writes the result to `into`, if there is a way without a copy."""
-    ufunc = UFUNCS.get(function, function)
-    if isinstance(ufunc, np.ufunc):
-        return lambda *operands, into: ufunc(*operands, out=into)
-    code = getattr(function, "__code__", None)
-    takes = code is not None and "into" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    return function if takes else None
+def with_out(function: Callable[..., Array]) -> Callable[..., Array] | None:
+    """Return what computes `function` and writes the result to `out`, if something does."""
+    return WITH_OUT.get(function, function if isinstance(function, np.ufunc) else None)

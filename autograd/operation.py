@@ -377,8 +377,7 @@ def operation(
     outputs : for a forward that returns a tuple: whether each member is differentiable. Rules get a list of gradients.
     views : the result may share memory with the first input.
     elementwise : each number of the result, and of a gradient, comes from the numbers in its place alone: large arrays
-        go through forward and rules a block at a time. A rule that has a parameter `into=None` may be given an array
-        there, to write its result to.
+        go through forward and rules a block at a time.
 
     Examples
     --------

@@ -8,11 +8,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from autograd.blocks import LARGE, in_pieces
+from autograd.blocks import LARGE, WITH_OUT, in_pieces
 from autograd.kernels.exponentials import largest, of_small
 from autograd.kernels.moments import summed, total
 from autograd.operation import Array, operation
-from autograd.ops.arithmetic import keep, where
+from autograd.ops.arithmetic import keep, keep_into, where
 from autograd.ops.elementwise import absolute, erf, exp, expm1, tanh
 
 __all__ = [
@@ -51,18 +51,28 @@ def floating(x: Any) -> Any:
 # Rectifiers
 
 
-@operation(x=lambda g, out, into=None: keep(g, out != 0, into), elementwise=True)
+def rectify(x: Array, out: Array = None) -> Array:
+    """Return `max(x, 0)` of an array; in `out` if not None."""
+    # NumPy compares two arrays in a quarter of the time that it takes for an array and a number.
+    try:
+        return np.maximum(x, np.ndarray(x.shape, x.dtype, ZEROS, 0, x.strides), out=out)
+    except (ValueError, TypeError):  # there are gaps between its numbers, or too many of them
+        return np.maximum(x, 0, out=out)
+
+
+@operation(x=lambda g, out: keep(g, out != 0), elementwise=True)
 def relu(x: Array) -> Array:
     """Return `max(x, 0)`. The gradient is that of the result where x > 0, and 0 at 0 as below it."""
     if x.__class__ is np.float64:  # a tenth of the time of NumPy's function
         return ZERO if x <= 0 else x
     if isinstance(x, np.ndarray) and x.dtype.kind == "f" and FEW <= x.size <= LARGE:
-        # NumPy compares two arrays in a quarter of the time that it takes for an array and a number.
-        try:
-            return np.maximum(x, np.ndarray(x.shape, x.dtype, ZEROS, 0, x.strides))
-        except ValueError:  # there are gaps between its numbers
-            pass
+        return rectify(x)
     return np.maximum(x, 0)
+
+
+# A pass over memory less for each, which is a fifth of the time.
+WITH_OUT[relu.operation.forward] = rectify
+WITH_OUT[relu.operation.written[0]] = lambda g, y, out: keep_into(out, g, y != 0)
 
 
 def leaky(g: Array, x: Array, slope: Array) -> Array:

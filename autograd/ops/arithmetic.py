@@ -42,20 +42,29 @@ BITS: Final = {np.dtype(f"f{size}"): np.dtype(f"i{size}") for size in (2, 4, 8)}
 # What rules share. Masks are plain arrays: nothing flows through a comparison.
 
 
-def keep(g: Array, mask: Array, into: Array = None) -> Array:
-    """Return `g` where `mask` holds and exactly 0 elsewhere, even where `g` is Inf or NaN; in `into` if not None."""
+def keep(g: Array, mask: Array) -> Array:
+    """Return `g` where `mask` holds and exactly 0 elsewhere, even where `g` is Inf or NaN."""
     if isinstance(g, Tensor):
         return where(mask, g, 0.0)
     if not g.shape:
         return g if mask else g.dtype.type(0)
     if g.size > SMALL and (bits := BITS.get(g.dtype)):
         # The bits of a number as an integer, times 0 or 1: a tenth of the time of a choice that cannot be foreseen.
-        kept = np.asarray(mask).astype(bits) if into is None else into.view(bits)
-        if into is not None:
-            kept[...] = mask
+        kept = np.asarray(mask).astype(bits)
         kept = np.multiply(kept, g.view(bits), out=kept if kept.shape == g.shape else None)
-        return kept.view(g.dtype) if into is None else into
+        return kept.view(g.dtype)
     return np.where(mask, g, 0)
+
+
+def keep_into(out: Array, g: Array, mask: Array) -> None:
+    """Write there what `keep` returns, for arrays."""
+    bits = BITS.get(g.dtype)
+    if bits is None:
+        out[...] = np.where(mask, g, 0)
+    else:
+        kept = out.view(bits)
+        kept[...] = mask
+        kept *= g.view(bits)
 
 
 def somewhere(mask: Array) -> bool:

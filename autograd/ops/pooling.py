@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.blocks import in_pieces
+from autograd.blocks import LIGHT_WORTH, in_pieces
 from autograd.kernels.layout import channels_last, new_images
 from autograd.kernels.windows import Sizes, Windows, check_images, counts, pooled
 from autograd.operation import Array, operation
@@ -103,7 +103,7 @@ def winners_of(
         else:
             take_winners(padded, windows, top, winners[some])
 
-    in_pieces(work, len(x), x.size)
+    in_pieces(work, len(x), x.size, worth=LIGHT_WORTH)
     return winners
 
 
@@ -133,7 +133,7 @@ def max_pool_rule(
             else:
                 images[under] += keep(sent, winners == tap)
 
-    in_pieces(work, len(padded), padded.size)
+    in_pieces(work, len(padded), padded.size, worth=LIGHT_WORTH)
     return padded[windows.inside()[0]]
 
 
@@ -174,7 +174,7 @@ def max_pool(
     def work(some: slice) -> None:
         take_largest(filled(x[some], windows, lowest_of(x.dtype)), windows, best[some])
 
-    in_pieces(work, len(x), x.size)
+    in_pieces(work, len(x), x.size, worth=LIGHT_WORTH)
     return best
 
 
@@ -208,7 +208,7 @@ def avg_pool_rule(
         for _, under in windows.taps():
             padded[some][under] += part[some]
 
-    in_pieces(work, len(padded), padded.size)
+    in_pieces(work, len(padded), padded.size, worth=LIGHT_WORTH)
     return padded[windows.inside()[0]]
 
 
@@ -262,5 +262,5 @@ def avg_pool(
             total += padded[under]
         total /= number
 
-    in_pieces(work, len(x), x.size)
+    in_pieces(work, len(x), x.size, worth=LIGHT_WORTH)
     return means
