@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from autograd import modes
-from autograd.blocks import Deferred, settled
+from autograd.deferred import Deferred, settled
 from autograd.kernels.moments import sum_of_rows
 from autograd.parts import Part
 from autograd.stack import Stack

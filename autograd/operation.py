@@ -12,7 +12,7 @@ from typing import Any, Final, overload
 import numpy as np
 
 from autograd import anomaly, graph, modes
-from autograd.blocks import Deferred, deferred
+from autograd.deferred import Deferred, deferred
 from autograd.parts import OutputPart
 from autograd.recording import PYTHON_NUMBERS, binary, general, make_node, unary, variadic
 from autograd.stack import joined, of_rows, row, stacks_in

@@ -16,7 +16,7 @@ import numpy as np
 from numpy import ndarray
 
 from autograd import anomaly, modes
-from autograd.blocks import LARGE, in_blocks
+from autograd.deferred import LARGE, in_blocks
 from autograd.graph import DetailedNode, Node, ScalarNode, Version, clock
 from autograd.tensor import Notes, Tensor, new, wrap
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from autograd.blocks import LARGE, WITH_OUT, in_pieces
+from autograd.blocks import in_pieces
+from autograd.deferred import LARGE, WITH_OUT
 from autograd.kernels.exponentials import largest, of_small
 from autograd.kernels.moments import summed, total
 from autograd.operation import Array, operation

@@ -56,7 +56,7 @@ def keep(g: Array, mask: Array) -> Array:
     return np.where(mask, g, 0)
 
 
-def keep_into(out: Array, g: Array, mask: Array) -> None:
+def keep_into(out: Array, g: Array, mask: Array) -> Array:
     """Write there what `keep` returns, for arrays."""
     bits = BITS.get(g.dtype)
     if bits is None:
@@ -65,6 +65,7 @@ def keep_into(out: Array, g: Array, mask: Array) -> None:
         kept = out.view(bits)
         kept[...] = mask
         kept *= g.view(bits)
+    return out
 
 
 def somewhere(mask: Array) -> bool:

@@ -1,4 +1,4 @@
-"""Large arrays go through elementwise operations a block at a time: with the same numbers as in one piece."""
+"""Elementwise functions of large arrays, by blocks and put off: with the same numbers as in one piece."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd import Tensor, operation, ops
-from autograd.blocks import LARGE, in_blocks
+from autograd.deferred import LARGE, in_blocks
 from autograd.functional import gradients
 
 ELEMENTWISE = {name: f.operation for name, f in ops.TABLE.items() if f.operation.elementwise}
@@ -107,6 +107,37 @@ class TestOperationsOfUsers:
         first(x, (2.0, 3.0, 4.0)).sum().backward()
         assert (x.grad.numpy() == 2).all()
 
+    @pytest.mark.parametrize(
+        "rule",
+        [
+            lambda g, x: g * 2 * x,
+            lambda g, x: g.copy() * (x + x),
+            lambda g, x: np.where(x > 0, g, g) * 2 * np.asarray(x),
+            lambda g, x: g * x * np.full(len(x), 2.0),
+            lambda g, x: g * x * (2 if x.any() else 3),
+            lambda g, x: np.multiply(g, x, out=np.empty_like(x)) * 2,
+            lambda g, x: np.multiply(g, x, dtype=np.float64) * np.float64(2),
+            lambda g, x: np.modf(g * x * 2)[0] + np.modf(g * x * 2)[1],
+            lambda g, x: g * x * [2.0],
+        ],
+    )
+    def test_what_rules_may_ask_for(self, rule):
+        square = operation(np.square, name="square", elementwise=True, x=rule)
+        x = Tensor(numbers((LARGE, 1), 1), requires_grad=True)
+        for _ in range(2):
+            x.grad = None
+            np.exp(square(np.sin(x))).sum().backward()
+            expected = np.exp(np.sin(x.data) ** 2) * np.sin(x.data) * 2 * np.cos(x.data)
+            np.testing.assert_allclose(x.grad.numpy(), expected, rtol=1e-13)
+
+    def test_an_error_of_a_rule_is_told(self):
+        def rule(g, x):
+            raise KeyError("of mine")
+
+        square = operation(np.square, name="square", elementwise=True, x=rule)
+        with pytest.raises(KeyError, match="of mine"):
+            square(Tensor(np.ones(LARGE), requires_grad=True)).sum().backward()
+
     def test_several_results_are_not_elementwise(self):
         fraction = operation(np.modf, outputs=(True, False), x=lambda g: g[0])
         x = Tensor(np.full(LARGE, 1.5), requires_grad=True)
@@ -162,6 +193,10 @@ class TestRulesThatArePutOff:
         "longer than what is put off": lambda x, y: functools.reduce(lambda z, _: np.sin(z) + 1, range(40), x),
         "both operands": lambda x, y: np.exp(x * y) / y,
         "a tensor used often": lambda x, y: sum((x * k + y) ** 2 for k in range(20)),
+        "rules that return what they are given": lambda x, y: np.exp(
+            np.conjugate(np.sin(np.conjugate(np.tanh(np.conjugate(x * y)) * y) * 2)) * np.conjugate(y)
+        ),
+        "powers": lambda x, y: ((x**2 + y**3) ** 0.5 + x**y) ** -1 * 2**x,
         "one operand twice": lambda x, y: (x * x + x) * np.log(y + y),
         "a residual": lambda x, y: ops.relu(x - 0.5 + np.tanh(ops.relu(x - 0.4) * y)),
         "a sum in between": lambda x, y: np.tanh(x) * np.tanh(y).sum(axis=0) + np.exp(y),
@@ -181,7 +216,7 @@ class TestRulesThatArePutOff:
 
     @given(
         st.lists(
-            st.tuples(st.sampled_from("+*/tesrm"), st.integers(0, 99), st.integers(0, 99)), min_size=1, max_size=25
+            st.tuples(st.sampled_from("+*/tesrmcp"), st.integers(0, 99), st.integers(0, 99)), min_size=1, max_size=25
         )
     )
     @settings(max_examples=40, deadline=None)
@@ -199,6 +234,8 @@ class TestRulesThatArePutOff:
                         "e": lambda a, b: np.exp(-a * a),
                         "s": lambda a, b: np.sin(a) + 1,
                         "r": lambda a, b: ops.relu(a - b),
+                        "c": lambda a, b: np.conjugate(a),
+                        "p": lambda a, b: (a * a + 1) ** 0.5 - b**2,
                         "m": lambda a, b: a - a.mean(axis=0) * b,
                     }[what](a, b)
                 )

@@ -1,0 +1,303 @@
+"""Elementwise functions of large arrays, put off: several of them are computed at once, a block at a time.
+
+What an operation or a gradient rule makes on its way stays in cache within a block. Rules go further: each puts off
+what it would send, and the next goes on from there, until something asks for the array. Then a block goes through all
+of them before the next does, and nothing of the array's size is written in between.
+
+This is one more use of the rules. Given arrays, they compute; given tensors, they are recorded; given what is here,
+they write down which of NumPy's functions they would call. So those can be called with `out=`, in the same few places
+over and over. For 1,000,000 float32, the backward pass of tanh(a * 2 + 1) * a takes half of the time of rules that each
+make an array of their own by blocks, which take 0.6 of that of whole arrays.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+from weakref import WeakSet
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from autograd.blocks import BLOCK, LIGHT_WORTH, WORTH, in_pieces
+
+Array = Any
+Function = Callable[..., Array]
+LARGE: Final = 1 << 18  # numbers from which it pays
+MOST: Final = 16  # functions that are put off; meanwhile the arrays that they are of stay in memory
+WITH_OUT: Final[dict[Function, Function]] = {  # what does the same as a function, takes `out=` and returns that
+    operator.add: np.add,
+    operator.sub: np.subtract,
+    operator.mul: np.multiply,
+    operator.neg: np.negative,
+    operator.abs: np.absolute,
+}
+REFUSED: Final[WeakSet[Any]] = WeakSet()  # functions that have asked for more than a Deferred has
+
+
+class Deferred(NDArrayOperatorsMixin):
+    """The result of an elementwise function, which is computed when somebody asks for the array.
+
+    NumPy's elementwise functions of one are others of this kind. What a rule might ask for beyond that, the numbers
+    above all, it does not have: then the rule is a single function to be computed.
+    """
+
+    __slots__ = ("dtype", "function", "operands", "sample", "shape", "steps")
+
+    def __init__(self, function: Any, operands: tuple[Any, ...], shape: tuple[int, ...], sample: Array) -> None:
+        self.function = function
+        self.operands = operands  # of this kind, all of one shape, and what stands for any number or row of theirs
+        self.shape = shape
+        self.sample = sample  # the first number
+        self.dtype = sample.dtype
+        self.steps = 0 if function is None else 1 + steps_to(operands)  # functions to compute; 0 once they are
+
+    def array(self) -> Array:
+        """Compute it, once."""
+        if self.steps:
+            if self.steps == 1:
+                made = alone(self.function, [settled(x) for x in self.operands], self.shape, self.dtype)
+            else:
+                made = Program(self).run()
+            self.operands, self.function, self.steps = (made,), None, 0
+        return self.operands[0]
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if method != "__call__" or options or ufunc.nout != 1 or ufunc.signature is not None:
+            return NotImplemented
+        return put_off(ufunc, inputs, self.shape)
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError("the numbers are not there yet")
+
+    def __bool__(self) -> bool:
+        raise TypeError("the numbers are not there yet")
+
+    def __pow__(self, exponent: Any) -> Any:  # an array's own knows squares and roots
+        return put_off(operator.pow, (self, exponent), self.shape)
+
+
+def there(array: Array) -> Deferred:
+    """Return an array as what needs no computing."""
+    return Deferred(None, (array,), array.shape, sample_of(array))
+
+
+def steps_to(operands: Sequence[Any]) -> int:
+    """Return how many functions have been put off in all that lead to the operands."""
+    return sum(x.steps for x in operands if isinstance(x, Deferred))
+
+
+def settled(x: Any) -> Any:
+    """Return the array of what was put off, anything else as it is."""
+    return x.array() if isinstance(x, Deferred) else x
+
+
+def put_off(function: Function, operands: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    """Return a function of operands, for a result of this shape, as a Deferred; NotImplemented if they do not fit."""
+    known = [there(x) if isinstance(x, np.ndarray) and x.shape == shape else x for x in operands]
+    for x in known:
+        if isinstance(x, (np.ndarray, Deferred)) and x.shape not in ((), shape) and not same_in_all_rows(x, shape):
+            return NotImplemented
+    sample = function(*map(sample_of, known))
+    return Deferred(function, tuple(known), shape, sample) if np.shape(sample) == (1,) * len(shape) else NotImplemented
+
+
+def is_small(x: Any) -> bool:
+    """Whether an operand is an array that is stretched to the shape of others."""
+    return isinstance(x, np.ndarray) and x.ndim > 0
+
+
+def sample_of(x: Any) -> Any:
+    """Return an operand as it is for the first number of all; an array keeps its axes."""
+    if isinstance(x, Deferred):
+        return x.sample
+    return x[(slice(1),) * x.ndim] if isinstance(x, np.ndarray) else x
+
+
+def same_in_all_rows(small: Any, shape: tuple[int, ...]) -> bool:
+    """Whether an operand can be stretched to `shape`, and not by its rows."""
+    if isinstance(small, Deferred) or (small.ndim == len(shape) and small.shape[0] != 1):
+        return False
+    return small.ndim <= len(shape) and all(
+        n in (1, m) for n, m in zip(reversed(small.shape), reversed(shape), strict=False)
+    )
+
+
+def deferred(function: Function, operands: Sequence[Any]) -> Any:
+    """Return `function(*operands)`, which is elementwise, put off where it is large and its operands allow it."""
+    shape = max((x.shape for x in operands if isinstance(x, (np.ndarray, Deferred))), key=math.prod)
+    if math.prod(shape) < LARGE:
+        return function(*map(settled, operands))
+    if steps_to(operands) >= MOST:
+        operands = [settled(x) for x in operands]
+    known = [there(x) if isinstance(x, np.ndarray) and x.shape == shape else x for x in operands]
+    if with_out(function) is None and function not in REFUSED:
+        try:
+            found = function(*known)
+        except Exception:  # if it is wrong beside that, it will show again
+            with suppress(TypeError):  # some of NumPy's own cannot be remembered
+                REFUSED.add(function)
+        else:
+            if isinstance(found, Deferred) and found.shape == shape and not any(found is x for x in known):
+                return found
+    found = put_off(function, known, shape)
+    return function(*map(settled, operands)) if found is NotImplemented else found
+
+
+def in_blocks(function: Function, operands: Sequence[Any]) -> Array:
+    """Return `function(*operands)`, which is elementwise, computed block by block where the shapes allow.
+
+    Operands are arrays, one of them with the shape of the result, and options.
+    """
+    if with_out(function) is None and function not in REFUSED:
+        return settled(deferred(function, operands))
+    arrays = [x for x in operands if isinstance(x, np.ndarray)]
+    shape = max((x.shape for x in arrays), key=math.prod)
+    if math.prod(shape) < LARGE or not all(x.shape in ((), shape) or same_in_all_rows(x, shape) for x in arrays):
+        return function(*operands)
+    return alone(function, operands, shape, function(*map(sample_of, operands)).dtype)
+
+
+def alone(function: Function, operands: Sequence[Any], shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return what one function makes of operands that fit, as a `Program` of it would in twice the preparations."""
+    write = with_out(function)
+    large = [isinstance(x, np.ndarray) and x.shape == shape for x in operands]
+    arrays = [x for x, is_large in zip(operands, large, strict=True) if is_large]
+    even = not any(is_small(x) for x, is_large in zip(operands, large, strict=True) if not is_large)
+
+    def work(parts: list[Array], out: Array) -> None:
+        found = iter(parts)
+        some = [next(found) if is_large else x for x, is_large in zip(operands, large, strict=True)]
+        if write is None:
+            out[...] = function(*some)
+        else:
+            write(*some, out=out)
+
+    # A single loop leaves nothing in the cache for another.
+    most = math.prod(shape) if isinstance(write, np.ufunc) else BLOCK
+    return by_blocks(work, arrays, shape, dtype, even, most, WORTH if write is None else LIGHT_WORTH)
+
+
+def by_blocks(
+    work: Callable[[list[Array], Array], None],
+    arrays: list[Array],
+    shape: tuple[int, ...],
+    dtype: Any,
+    even: bool,
+    most: int = BLOCK,
+    worth: int = WORTH,
+) -> Array:
+    """Return a new array that `work` fills, given the parts of arrays that belong to a block and where to write.
+
+    With `even`, blocks may be of any numbers, else they are of whole rows. The rest is as in `in_pieces`.
+    """
+    model = next((x for x in arrays if not is_stretched(x)), None)
+    out = np.empty(shape, dtype) if model is None else np.empty_like(model, dtype)
+    *seen, places = in_one_line([*arrays, out]) if even and out.ndim > 1 else [*arrays, out]
+    in_pieces(lambda some: work([x[some] for x in seen], places[some]), len(places), out.size, most, worth)
+    return out
+
+
+class Step(NamedTuple):
+    """A function to call on a block."""
+
+    function: Function
+    inputs: tuple[int, ...]  # which of the values so far are its operands
+    room: int | None  # where it writes the result; None if it makes an array itself, or writes to where all results go
+
+
+class Program:
+    """The functions that lead to a Deferred, in order, and where on a block each reads and writes.
+
+    The values on a block are its part of each array, the operands that are the same for all blocks, and the results.
+    """
+
+    def __init__(self, last: Deferred) -> None:
+        self.shape, self.dtype = last.shape, last.dtype
+        found: dict[int, Any] = {}
+        collect(last, found)
+        arrays = [x for x in found.values() if isinstance(x, Deferred) and not x.steps]
+        others = [x for x in found.values() if not isinstance(x, Deferred)]
+        deferred = [x for x in found.values() if isinstance(x, Deferred) and x.steps]
+        self.arrays, self.others = [x.array() for x in arrays], others
+        place = {id(x): i for i, x in enumerate([*arrays, *others, *deferred])}
+        inputs = [tuple([place[id(x)] for x in step.operands]) for step in deferred]
+        last_use = {i: number for number, some in enumerate(inputs) for i in some}
+        self.writes = with_out(last.function) is not None
+        self.rooms: list[Any] = [last.dtype]  # their dtypes; the first is where all results go
+        self.steps: list[Step] = []
+        free = [0] if isinstance(with_out(last.function), np.ufunc) else []
+        held: dict[int, int] = {}  # the room of each value that is yet to be read
+        for number, (step, some) in enumerate(zip(deferred, inputs, strict=True)):
+            read = [held.pop(i) for i in {*some} & held.keys() if last_use[i] == number]
+            function, room = with_out(step.function), None
+            if isinstance(function, np.ufunc):  # may write over what it reads
+                free += read
+            if function is not None and step is not last:
+                room = held[place[id(step)]] = self.take(step.dtype, free)
+            if function is not None and not isinstance(function, np.ufunc):
+                free += read  # not what another function reads: its result may be that very array
+            self.steps.append(Step(function or step.function, some, room))
+
+    def take(self, dtype: Any, free: list[int]) -> int:
+        """Return a room for results of a dtype, of those that are free or a new one."""
+        for room in reversed(free):  # what was written last is in cache
+            if self.rooms[room] == dtype:
+                free.remove(room)
+                return room
+        self.rooms.append(dtype)
+        return len(self.rooms) - 1
+
+    def run(self) -> Array:
+        """Compute the array."""
+        even = not any(map(is_small, self.others))
+        return by_blocks(self.block, self.arrays, self.shape, self.dtype, even)
+
+    def block(self, values: list[Array], out: Array) -> None:
+        """Write the result of a block to `out`, from its part of each array."""
+        values += self.others
+        rooms = [out, *(np.empty(out.shape, dtype) for dtype in self.rooms[1:])]
+        for function, inputs, room in self.steps[:-1]:
+            operands = [values[i] for i in inputs]
+            values.append(function(*operands) if room is None else function(*operands, out=rooms[room]))
+        function, inputs, _ = self.steps[-1]
+        operands = [values[i] for i in inputs]
+        if self.writes:
+            function(*operands, out=out)
+        else:
+            out[...] = function(*operands)
+
+
+def collect(x: Deferred, found: dict[int, Any]) -> None:
+    """Add by their ids `x` and all that it is computed from, which comes first."""
+    for operand in x.operands if x.steps else ():
+        if id(operand) in found:
+            continue
+        if isinstance(operand, Deferred):
+            collect(operand, found)
+        else:
+            found[id(operand)] = operand
+    found[id(x)] = x
+
+
+def with_out(function: Function) -> Function | None:
+    """Return what computes a function and writes the result to `out`, if something does."""
+    return WITH_OUT.get(function, function if isinstance(function, np.ufunc) else None)
+
+
+def is_stretched(x: Array) -> bool:
+    """Whether the same number stands for many."""
+    return any(step == 0 and n > 1 for step, n in zip(x.strides, x.shape, strict=True))
+
+
+def in_one_line(arrays: list[Array]) -> list[Array]:
+    """Return views of arrays with a single axis if they lie in memory alike, else the arrays; the last has no gaps."""
+    steps, size = arrays[-1].strides, arrays[-1].size
+    axes = sorted(range(len(steps)), key=lambda axis: -steps[axis])
+    turned = [x.transpose(axes) if any(x.strides) else x for x in arrays]
+    if not all(x.flags.c_contiguous or not any(x.strides) for x in turned):
+        return arrays
+    return [x.reshape(-1) if any(x.strides) else np.broadcast_to(x[(0,) * x.ndim], size) for x in turned]
