@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, Final, NamedTuple
 from weakref import WeakSet
 
@@ -27,7 +26,8 @@ from autograd.blocks import BLOCK, LIGHT_WORTH, WORTH, in_pieces
 Array = Any
 Function = Callable[..., Array]
 LARGE: Final = 1 << 18  # numbers from which it pays
-MOST: Final = 16  # functions that are put off; meanwhile the arrays that they are of stay in memory
+MOST_STEPS: Final = 16  # functions that are put off; meanwhile the arrays that they are of stay in memory
+OURS: Final = __name__.partition(".")[0]
 WITH_OUT: Final[dict[Function, Function]] = {  # what does the same as a function, takes `out=` and returns that
     operator.add: np.add,
     operator.sub: np.subtract,
@@ -36,6 +36,10 @@ WITH_OUT: Final[dict[Function, Function]] = {  # what does the same as a functio
     operator.abs: np.absolute,
 }
 REFUSED: Final[WeakSet[Any]] = WeakSet()  # functions that have asked for more than a Deferred has
+
+
+class NotThere(AttributeError, TypeError):
+    """What asks a Deferred for its numbers gets this."""
 
 
 class Deferred(NDArrayOperatorsMixin):
@@ -47,17 +51,19 @@ class Deferred(NDArrayOperatorsMixin):
 
     __slots__ = ("dtype", "function", "operands", "sample", "shape", "steps")
 
+    steps: int
+
     def __init__(self, function: Any, operands: tuple[Any, ...], shape: tuple[int, ...], sample: Array) -> None:
-        self.function = function
+        self.function = function  # None once it is computed
         self.operands = operands  # of this kind, all of one shape, and what stands for any number or row of theirs
         self.shape = shape
         self.sample = sample  # the first number
         self.dtype = sample.dtype
-        self.steps = 0 if function is None else 1 + steps_to(operands)  # functions to compute; 0 once they are
+        self.steps = 0 if function is None else 1 + steps_to(operands)
 
     def array(self) -> Array:
         """Compute it, once."""
-        if self.steps:
+        if self.function is not None:
             if self.steps == 1:
                 made = alone(self.function, [settled(x) for x in self.operands], self.shape, self.dtype)
             else:
@@ -67,27 +73,25 @@ class Deferred(NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         if method != "__call__" or options or ufunc.nout != 1 or ufunc.signature is not None:
-            return NotImplemented
+            raise NotThere(f"{ufunc.__name__}.{method}")
         return put_off(ufunc, inputs, self.shape)
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError("the numbers are not there yet")
+        raise NotThere("the numbers")
 
     def __bool__(self) -> bool:
-        raise TypeError("the numbers are not there yet")
+        raise NotThere("the numbers")
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotThere(name)
 
     def __pow__(self, exponent: Any) -> Any:  # an array's own knows squares and roots
         return put_off(operator.pow, (self, exponent), self.shape)
 
 
-def there(array: Array) -> Deferred:
-    """Return an array as what needs no computing."""
-    return Deferred(None, (array,), array.shape, sample_of(array))
-
-
 def steps_to(operands: Sequence[Any]) -> int:
-    """Return how many functions have been put off in all that lead to the operands."""
-    return sum(x.steps for x in operands if isinstance(x, Deferred))
+    """Return how many functions are to be computed for the operands; one that several of them need counts for each."""
+    return sum([x.steps for x in operands if isinstance(x, Deferred)])
 
 
 def settled(x: Any) -> Any:
@@ -95,19 +99,11 @@ def settled(x: Any) -> Any:
     return x.array() if isinstance(x, Deferred) else x
 
 
-def put_off(function: Function, operands: Sequence[Any], shape: tuple[int, ...]) -> Any:
-    """Return a function of operands, for a result of this shape, as a Deferred; NotImplemented if they do not fit."""
-    known = [there(x) if isinstance(x, np.ndarray) and x.shape == shape else x for x in operands]
-    for x in known:
-        if isinstance(x, (np.ndarray, Deferred)) and x.shape not in ((), shape) and not same_in_all_rows(x, shape):
-            return NotImplemented
-    sample = function(*map(sample_of, known))
-    return Deferred(function, tuple(known), shape, sample) if np.shape(sample) == (1,) * len(shape) else NotImplemented
-
-
-def is_small(x: Any) -> bool:
-    """Whether an operand is an array that is stretched to the shape of others."""
-    return isinstance(x, np.ndarray) and x.ndim > 0
+def taken(x: Any, shape: tuple[int, ...]) -> Any:
+    """Return an array of this shape as a Deferred that needs no computing, any other operand as it is."""
+    if isinstance(x, np.ndarray) and x.shape == shape:
+        return Deferred(None, (x,), shape, sample_of(x))
+    return x
 
 
 def sample_of(x: Any) -> Any:
@@ -117,34 +113,66 @@ def sample_of(x: Any) -> Any:
     return x[(slice(1),) * x.ndim] if isinstance(x, np.ndarray) else x
 
 
-def same_in_all_rows(small: Any, shape: tuple[int, ...]) -> bool:
-    """Whether an operand can be stretched to `shape`, and not by its rows."""
-    if isinstance(small, Deferred) or (small.ndim == len(shape) and small.shape[0] != 1):
+def put_off(function: Function, operands: Sequence[Any], shape: tuple[int, ...]) -> Deferred:
+    """Return an elementwise function of operands, for a result of this shape, as a Deferred.
+
+    Raises ValueError if the operands cannot be taken some rows at a time.
+    """
+    if steps_to(operands) >= MOST_STEPS:
+        operands = [settled(x) for x in operands]
+    operands = tuple([taken(x, shape) for x in operands])
+    sample: Any = function(*map(sample_of, operands)) if all(fits(x, shape) for x in operands) else None
+    if np.shape(sample) != (1,) * len(shape):
+        raise ValueError(f"operands do not fit a result of shape {shape}")
+    return Deferred(function, operands, shape, sample)
+
+
+def fits(x: Any, shape: tuple[int, ...]) -> bool:
+    """Whether an operand is no array, or of this shape, or can be stretched to it, but not by its rows."""
+    if not isinstance(x, (np.ndarray, Deferred)) or x.shape in ((), shape):
+        return True
+    if isinstance(x, Deferred):
         return False
-    return small.ndim <= len(shape) and all(
-        n in (1, m) for n, m in zip(reversed(small.shape), reversed(shape), strict=False)
+    if x.ndim > len(shape) or (x.ndim == len(shape) and x.shape[0] != 1):
+        return False
+    return all(n in (1, m) for n, m in zip(reversed(x.shape), reversed(shape), strict=False))
+
+
+def writes_down(function: Function) -> bool:
+    """Whether to try what a function does with a Deferred.
+
+    Of our own functions we know that they do the same as with an array. Users' may look at what they are given.
+    """
+    return (
+        (getattr(function, "__module__", None) or "").partition(".")[0] == OURS
+        and with_out(function) is None
+        and function not in REFUSED
     )
 
 
 def deferred(function: Function, operands: Sequence[Any]) -> Any:
     """Return `function(*operands)`, which is elementwise, put off where it is large and its operands allow it."""
-    shape = max((x.shape for x in operands if isinstance(x, (np.ndarray, Deferred))), key=math.prod)
-    if math.prod(shape) < LARGE:
+    shape = max([x.shape for x in operands if isinstance(x, (np.ndarray, Deferred))], key=math.prod)
+    operands = [settled(x) if isinstance(x, Deferred) and x.shape != shape else x for x in operands]
+    if math.prod(shape) < LARGE or not all(fits(x, shape) for x in operands):
         return function(*map(settled, operands))
-    if steps_to(operands) >= MOST:
-        operands = [settled(x) for x in operands]
-    known = [there(x) if isinstance(x, np.ndarray) and x.shape == shape else x for x in operands]
-    if with_out(function) is None and function not in REFUSED:
+    if writes_down(function):
+        known = [taken(x, shape) for x in operands]
         try:
             found = function(*known)
-        except Exception:  # if it is wrong beside that, it will show again
-            with suppress(TypeError):  # some of NumPy's own cannot be remembered
-                REFUSED.add(function)
-        else:
-            if isinstance(found, Deferred) and found.shape == shape and not any(found is x for x in known):
-                return found
-    found = put_off(function, known, shape)
-    return function(*map(settled, operands)) if found is NotImplemented else found
+        except NotThere:
+            REFUSED.add(function)
+            found = None
+        except Exception:  # it does not go for these operands; if something is wrong with them, it will show again
+            found = None
+        if isinstance(found, Deferred) and found.shape == shape and not any(found is x for x in known):
+            return found
+    if not isinstance(function, np.ufunc) and any(is_array(x) and x.shape != shape for x in operands):
+        return alone(function, [settled(x) for x in operands], shape)  # to know its dtype takes a row
+    try:
+        return put_off(function, operands, shape)
+    except Exception:  # of the first number alone it cannot be computed
+        return function(*map(settled, operands))
 
 
 def in_blocks(function: Function, operands: Sequence[Any]) -> Array:
@@ -152,21 +180,24 @@ def in_blocks(function: Function, operands: Sequence[Any]) -> Array:
 
     Operands are arrays, one of them with the shape of the result, and options.
     """
-    if with_out(function) is None and function not in REFUSED:
+    if writes_down(function):
         return settled(deferred(function, operands))
     arrays = [x for x in operands if isinstance(x, np.ndarray)]
-    shape = max((x.shape for x in arrays), key=math.prod)
-    if math.prod(shape) < LARGE or not all(x.shape in ((), shape) or same_in_all_rows(x, shape) for x in arrays):
+    shape = max([x.shape for x in arrays], key=math.prod)
+    if math.prod(shape) < LARGE or not all(fits(x, shape) for x in arrays):
         return function(*operands)
-    return alone(function, operands, shape, function(*map(sample_of, operands)).dtype)
+    return alone(function, operands, shape)  # with less to prepare than for several functions
 
 
-def alone(function: Function, operands: Sequence[Any], shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return what one function makes of operands that fit, as a `Program` of it would in twice the preparations."""
+def alone(function: Function, operands: Sequence[Any], shape: tuple[int, ...], dtype: Any = None) -> Array:
+    """Return what one function makes of operands that fit; `dtype` is that of the result, if it is known."""
     write = with_out(function)
     large = [isinstance(x, np.ndarray) and x.shape == shape for x in operands]
     arrays = [x for x, is_large in zip(operands, large, strict=True) if is_large]
-    even = not any(is_small(x) for x, is_large in zip(operands, large, strict=True) if not is_large)
+    even = not any(is_array(x) for x, is_large in zip(operands, large, strict=True) if not is_large)
+    if dtype is None:
+        rows = [x[:1] if is_large else x for x, is_large in zip(operands, large, strict=True)]
+        dtype = function(*map(sample_of, operands) if even else rows).dtype
 
     def work(parts: list[Array], out: Array) -> None:
         found = iter(parts)
@@ -219,19 +250,21 @@ class Program:
         self.shape, self.dtype = last.shape, last.dtype
         found: dict[int, Any] = {}
         collect(last, found)
-        arrays = [x for x in found.values() if isinstance(x, Deferred) and not x.steps]
-        others = [x for x in found.values() if not isinstance(x, Deferred)]
-        deferred = [x for x in found.values() if isinstance(x, Deferred) and x.steps]
-        self.arrays, self.others = [x.array() for x in arrays], others
-        place = {id(x): i for i, x in enumerate([*arrays, *others, *deferred])}
-        inputs = [tuple([place[id(x)] for x in step.operands]) for step in deferred]
+        ready = [x for x in found.values() if isinstance(x, Deferred) and x.function is None]
+        ordered = [x for x in found.values() if isinstance(x, Deferred) and x.function is not None]
+        self.arrays = [x.array() for x in ready]
+        self.others = [x for x in found.values() if not isinstance(x, Deferred)]
+        place = {id(x): i for i, x in enumerate([*ready, *self.others, *ordered])}
+        inputs = [tuple([place[id(x)] for x in step.operands]) for step in ordered]
         last_use = {i: number for number, some in enumerate(inputs) for i in some}
-        self.writes = with_out(last.function) is not None
-        self.rooms: list[Any] = [last.dtype]  # their dtypes; the first is where all results go
         self.steps: list[Step] = []
+        # The dtypes of the rooms. The first is where all results go: there others may lie before if the last function
+        # may write over what it reads.
+        self.rooms: list[Any] = [last.dtype]
         free = [0] if isinstance(with_out(last.function), np.ufunc) else []
+        self.writes = with_out(last.function) is not None
         held: dict[int, int] = {}  # the room of each value that is yet to be read
-        for number, (step, some) in enumerate(zip(deferred, inputs, strict=True)):
+        for number, (step, some) in enumerate(zip(ordered, inputs, strict=True)):
             read = [held.pop(i) for i in {*some} & held.keys() if last_use[i] == number]
             function, room = with_out(step.function), None
             if isinstance(function, np.ufunc):  # may write over what it reads
@@ -239,7 +272,7 @@ class Program:
             if function is not None and step is not last:
                 room = held[place[id(step)]] = self.take(step.dtype, free)
             if function is not None and not isinstance(function, np.ufunc):
-                free += read  # not what another function reads: its result may be that very array
+                free += read  # not what a function without `out` reads: its result may be that very array
             self.steps.append(Step(function or step.function, some, room))
 
     def take(self, dtype: Any, free: list[int]) -> int:
@@ -253,7 +286,7 @@ class Program:
 
     def run(self) -> Array:
         """Compute the array."""
-        even = not any(map(is_small, self.others))
+        even = not any(map(is_array, self.others))
         return by_blocks(self.block, self.arrays, self.shape, self.dtype, even)
 
     def block(self, values: list[Array], out: Array) -> None:
@@ -272,8 +305,8 @@ class Program:
 
 
 def collect(x: Deferred, found: dict[int, Any]) -> None:
-    """Add by their ids `x` and all that it is computed from, which comes first."""
-    for operand in x.operands if x.steps else ():
+    """Add by their ids `x` and all that it is computed from, which comes first: no deeper than `MOST_STEPS`."""
+    for operand in x.operands if x.function is not None else ():
         if id(operand) in found:
             continue
         if isinstance(operand, Deferred):
@@ -281,6 +314,10 @@ def collect(x: Deferred, found: dict[int, Any]) -> None:
         else:
             found[id(operand)] = operand
     found[id(x)] = x
+
+
+def is_array(x: Any) -> bool:
+    return isinstance(x, np.ndarray) and x.ndim > 0
 
 
 def with_out(function: Function) -> Function | None:

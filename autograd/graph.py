@@ -42,6 +42,7 @@ def references(pending: bool) -> int:
     return sys.getrefcount(held)
 
 
+MOST_WAITING: Final = 8  # gradients that are put off at once; the arrays that they read stay in memory
 LARGE_SUM: Final = 1 << 14  # numbers from which a product with ones pays
 ONE_HOLDER: Final = references(pending=False)
 PENDING: Final = references(pending=True)
@@ -173,7 +174,10 @@ def fit(gradient: Any, place: Any, op: Operation) -> Any:
 
 
 def goes_on(node: Any, targets: Any) -> bool:
-    """Whether the rule of a node can go on from a gradient that was put off: there is one, and nobody else reads it."""
+    """Whether the rule of a node can go on from a gradient that was put off.
+
+    Nobody else may read it, and there has to be one such rule: each for itself would compute the gradient again.
+    """
     return (
         node.op.defers
         and node.value is None
@@ -213,6 +217,7 @@ def backward(
     stacked = any(isinstance(gradient, Stack) for gradient in gradients)
     special = create_graph or stacked
     deferring = False
+    waiting: list[Any] = []  # the places whose gradient was put off, unless it has been sent on since
     get, pop, ndarray, getrefcount = pending.get, pending.pop, np.ndarray, sys.getrefcount
     for root, gradient in zip(roots, gradients, strict=True):
         if root in pending:
@@ -258,6 +263,8 @@ def backward(
                 node.grad = gradient._data if create_graph else gradient
             rules = op.rules
             if special or not op.plain:
+                if deferring and op.joint is not None:  # it may call what users wrote, which may change arrays
+                    settle(pending)
                 deferring = deferring or op.defers
                 gradient, rules, saved = op.prepare(node, gradient, create_graph)
             position = -1
@@ -308,6 +315,10 @@ def backward(
                 else:
                     pending[parent] = before + sent
                     owned.add(parent)
+                if deferring and sent.__class__ is Deferred:
+                    waiting.append(parent)
+                    if len(waiting) > MOST_WAITING and (oldest := waiting.pop(0)) in pending:
+                        pending[oldest] = settled(pending[oldest])
             if not retain_graph:
                 node.saved = None
 

@@ -69,6 +69,7 @@ class Operation:
             self.rules = tuple(with_one_argument(rule, r) for rule, r in zip(written, self.reads, strict=True))
         else:
             self.reads, self.rules, self.written = (self.read_by(joint, 2),), (), ()
+        self.at_once = self.rules  # also where those of `large` are put off
         self.plain = joint is None and not outputs and not self.variadic
         self.defers = False
         self.special = bool(joint or aux or outputs or views)
@@ -185,7 +186,7 @@ class Operation:
         """Do the same where the gradient is a Stack, or has some: a joint rule computes row by row."""
         saved = node.saved
         if self.joint is None:
-            rules = self.rules * len(saved) if self.variadic else self.rules
+            rules = self.at_once * len(saved) if self.variadic else self.at_once
             return gradient, [of_rows(rule) for rule in rules], saved
         needs = tuple(p is not None for p in node.parents)
         count = len(stacks_in(gradient)[0].data)
@@ -197,7 +198,7 @@ class Operation:
     def large(self) -> Operation:
         """The same operation for nodes of large arrays, where it is elementwise: its rules are put off."""
         twin = copy.copy(self)
-        twin.rules = tuple(map(put_off, self.rules, self.written, self.reads))
+        twin.rules = tuple(map(deferring, self.rules, self.written, self.reads))
         twin.plain, twin.defers = False, True
         return twin
 
@@ -308,7 +309,7 @@ def with_one_argument(rule: Callable[..., Any], reads: tuple[str, ...]) -> Calla
     return lambda gradient, _: rule(gradient)
 
 
-def put_off(
+def deferring(
     rule: Callable[..., Any] | None, written: Callable[..., Any], reads: tuple[str, ...]
 ) -> Callable[[Any, Any], Any] | None:
     """Return an elementwise rule, of the gradient and one argument, that is put off given arrays."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import tracemalloc
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd import Tensor, operation, ops
-from autograd.deferred import LARGE, in_blocks
+from autograd.deferred import LARGE, in_blocks, writes_down
 from autograd.functional import gradients
 
 ELEMENTWISE = {name: f.operation for name, f in ops.TABLE.items() if f.operation.elementwise}
@@ -129,6 +130,19 @@ class TestOperationsOfUsers:
             np.exp(square(np.sin(x))).sum().backward()
             expected = np.exp(np.sin(x.data) ** 2) * np.sin(x.data) * 2 * np.cos(x.data)
             np.testing.assert_allclose(x.grad.numpy(), expected, rtol=1e-13)
+
+    def test_rules_of_users_get_arrays(self):
+        given = []
+
+        def rule(g, x, c):
+            given.extend([g, x])
+            return np.where(x > 0, g * c[0], g * c[2]) if isinstance(x, np.ndarray) else g * 7
+
+        scaled = operation(lambda x, c: x * c[0], name="scaled", elementwise=True, x=rule)
+        x = Tensor(numbers((LARGE, 3), 1), requires_grad=True)
+        np.exp(scaled(x, np.array([2.0, 3.0, 4.0]))).sum().backward()
+        np.testing.assert_allclose(x.grad.numpy(), 2 * np.exp(2 * x.data), rtol=1e-13)
+        assert all(isinstance(array, np.ndarray) for array in given)
 
     def test_an_error_of_a_rule_is_told(self):
         def rule(g, x):
@@ -251,6 +265,47 @@ class TestRulesThatArePutOff:
         y.sum().backward()
         assert (x.grad.numpy() == 1).all()
 
+    def test_a_tensor_used_more_often_than_python_recurses(self):
+        x = Tensor(np.ones(LARGE, np.float32), requires_grad=True)
+        total = 0.0
+        for k in range(sys.getrecursionlimit() + 100):
+            total = total + (x * float(k % 2)).sum()
+        total.backward()
+        assert (x.grad.numpy() == sys.getrecursionlimit() // 2 + 50).all()
+
+    MEMORY: ClassVar = {  # how many arrays there may be in the backward pass beside what the forward pass has kept
+        "a tensor used often": (lambda x, ws: sum((x * float(k)).sum() for k in range(60)), 8),
+        "gradients that meet": (lambda x, ws: sum((x * 2.0).reshape(512, -1)[:, :9].sum() * k for k in range(60)), 16),
+        "a weight for each layer": (lambda x, ws: functools.reduce(lambda y, w: np.tanh(y * w), ws, x), 8),
+    }
+
+    @pytest.mark.parametrize("name", MEMORY)
+    def test_not_much_is_put_off_at_a_time(self, name):
+        function, most = self.MEMORY[name]
+        x, *ws = (Tensor(np.full(LARGE, 0.5, np.float32), requires_grad=True) for _ in range(31))
+        tracemalloc.start()
+        out = function(x, ws).sum()
+        kept, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        out.backward()
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert (peak - kept) / x.data.nbytes < most
+
+    @pytest.mark.parametrize("name", ["relu", "hardtanh", "elu", "tanh", "gelu", "absolute"])
+    def test_jacobians(self, name):
+        function = ops.TABLE[name]
+        x = Tensor(numbers((LARGE,), 1) - 0.5, requires_grad=True)
+        both = autograd.jacobian(lambda x: ops.stack([function(x).sum(), (function(x) * 2).sum()]))
+        found = both(x.detach()).numpy()
+        (expected,) = gradients(function(x).sum(), [x])
+        np.testing.assert_allclose(found, [expected.numpy(), 2 * expected.numpy()], rtol=1e-13)
+
+    def test_a_rule_that_did_not_go_once_goes_again(self):
+        x = Tensor(numbers(SHAPE, 1), requires_grad=True)
+        (x * numbers((SHAPE[0], 1, 1), 2)).sum().backward()
+        assert all(map(writes_down, ops.TABLE["multiply"].operation.written))
+
     def test_dtypes(self):
         x = Tensor(numbers(SHAPE, 1).astype(np.float32), requires_grad=True)
         y = Tensor(numbers(SHAPE, 2), requires_grad=True)
@@ -282,6 +337,19 @@ class TestRulesThatArePutOff:
         (early * w + v * w).sum().backward()
         np.testing.assert_array_equal(v.grad.numpy(), before)
         np.testing.assert_allclose(x.grad.numpy(), before * early.data, rtol=1e-13)
+
+    def test_a_checkpoint_that_changes_what_a_rule_has_read(self):
+        x, v, w = (Tensor(numbers(SHAPE, seed), requires_grad=True) for seed in (1, 2, 3))
+        before, calls = w.data.copy(), []
+
+        def function(x):
+            calls.append(1)
+            if len(calls) > 1:  # in the backward pass
+                w.data.fill(0)
+            return np.sin(x)
+
+        (autograd.checkpoint(function, x) * 1 + v * w).sum().backward()
+        np.testing.assert_array_equal(v.grad.numpy(), before)
 
     def test_a_gradient_that_was_passed_in_and_is_added_to(self):
         x, w = (Tensor(numbers(SHAPE, seed), requires_grad=True) for seed in (1, 2))

@@ -101,21 +101,16 @@ class Minimal:
     products = 4
     buffers = 5
 
+    # What each product has of the first, middle and last row of the kernel.
+    shares = ((1, 0, 0), (0, 0, -1), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5))
+
     def filters(self, taps: Array) -> Array:
-        first, middle, last = taps
-        found = np.empty((4, *first.shape), taps.dtype)
-        half, half_of_middle = first + last, middle * 0.5
-        half *= 0.5
-        found[0] = first
-        np.negative(last, out=found[1])
-        np.add(half, half_of_middle, out=found[2])
-        np.subtract(half, half_of_middle, out=found[3])
-        return found
+        shares = np.array(self.shares, taps.dtype)
+        return (shares @ taps.reshape(3, -1)).reshape(4, *taps.shape[1:])
 
     def taps(self, filters: Array) -> Array:
-        first, last, plus, minus = filters
-        half = (plus + minus) / 2
-        return np.stack([first + half, (plus - minus) / 2, half - last])
+        shares = np.array(self.shares, filters.dtype)
+        return (shares.T @ filters.reshape(4, -1)).reshape(3, *filters.shape[1:])
 
     def room(self, field: Field, room: int) -> tuple[Array, int]:
         self.this, self.after = field.pairs(0), field.pairs(2)

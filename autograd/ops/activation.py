@@ -73,7 +73,7 @@ def relu(x: Array) -> Array:
 
 # A pass over memory less for each, which is a fifth of the time.
 WITH_OUT[relu.operation.forward] = rectify
-WITH_OUT[relu.operation.written[0]] = lambda g, y, out: keep_into(out, g, y != 0)
+WITH_OUT[relu.operation.written[0]] = lambda g, y, out: keep_into(g, y != 0, out)
 
 
 def leaky(g: Array, x: Array, slope: Array) -> Array:

@@ -56,8 +56,8 @@ def keep(g: Array, mask: Array) -> Array:
     return np.where(mask, g, 0)
 
 
-def keep_into(out: Array, g: Array, mask: Array) -> Array:
-    """Write there what `keep` returns, for arrays."""
+def keep_into(g: Array, mask: Array, out: Array) -> Array:
+    """Write to `out` what `keep` returns, for arrays."""
     bits = BITS.get(g.dtype)
     if bits is None:
         out[...] = np.where(mask, g, 0)
