@@ -51,15 +51,13 @@ class Deferred(NDArrayOperatorsMixin):
 
     __slots__ = ("dtype", "function", "operands", "sample", "shape", "steps")
 
-    steps: int
-
     def __init__(self, function: Any, operands: tuple[Any, ...], shape: tuple[int, ...], sample: Array) -> None:
         self.function = function  # None once it is computed
         self.operands = operands  # of this kind, all of one shape, and what stands for any number or row of theirs
         self.shape = shape
         self.sample = sample  # the first number
         self.dtype = sample.dtype
-        self.steps = 0 if function is None else 1 + steps_to(operands)
+        self.steps: int = 0 if function is None else 1 + steps_to(operands)  # functions to compute
 
     def array(self) -> Array:
         """Compute it, once."""
@@ -180,13 +178,7 @@ def in_blocks(function: Function, operands: Sequence[Any]) -> Array:
 
     Operands are arrays, one of them with the shape of the result, and options.
     """
-    if writes_down(function):
-        return settled(deferred(function, operands))
-    arrays = [x for x in operands if isinstance(x, np.ndarray)]
-    shape = max([x.shape for x in arrays], key=math.prod)
-    if math.prod(shape) < LARGE or not all(fits(x, shape) for x in arrays):
-        return function(*operands)
-    return alone(function, operands, shape)  # with less to prepare than for several functions
+    return settled(deferred(function, operands))
 
 
 def alone(function: Function, operands: Sequence[Any], shape: tuple[int, ...], dtype: Any = None) -> Array:
@@ -237,7 +229,7 @@ class Step(NamedTuple):
 
     function: Function
     inputs: tuple[int, ...]  # which of the values so far are its operands
-    room: int | None  # where it writes the result; None if it makes an array itself, or writes to where all results go
+    room: int | None  # where it writes the result; None if it makes an array itself
 
 
 class Program:
@@ -258,19 +250,18 @@ class Program:
         inputs = [tuple([place[id(x)] for x in step.operands]) for step in ordered]
         last_use = {i: number for number, some in enumerate(inputs) for i in some}
         self.steps: list[Step] = []
-        # The dtypes of the rooms. The first is where all results go: there others may lie before if the last function
+        # The dtypes of the rooms. The first is where the last function writes: there other results may lie before if it
         # may write over what it reads.
         self.rooms: list[Any] = [last.dtype]
         free = [0] if isinstance(with_out(last.function), np.ufunc) else []
-        self.writes = with_out(last.function) is not None
         held: dict[int, int] = {}  # the room of each value that is yet to be read
         for number, (step, some) in enumerate(zip(ordered, inputs, strict=True)):
             read = [held.pop(i) for i in {*some} & held.keys() if last_use[i] == number]
             function, room = with_out(step.function), None
             if isinstance(function, np.ufunc):  # may write over what it reads
                 free += read
-            if function is not None and step is not last:
-                room = held[place[id(step)]] = self.take(step.dtype, free)
+            if function is not None:
+                room = held[place[id(step)]] = 0 if step is last else self.take(step.dtype, free)
             if function is not None and not isinstance(function, np.ufunc):
                 free += read  # not what a function without `out` reads: its result may be that very array
             self.steps.append(Step(function or step.function, some, room))
@@ -293,15 +284,11 @@ class Program:
         """Write the result of a block to `out`, from its part of each array."""
         values += self.others
         rooms = [out, *(np.empty(out.shape, dtype) for dtype in self.rooms[1:])]
-        for function, inputs, room in self.steps[:-1]:
+        for function, inputs, room in self.steps:
             operands = [values[i] for i in inputs]
             values.append(function(*operands) if room is None else function(*operands, out=rooms[room]))
-        function, inputs, _ = self.steps[-1]
-        operands = [values[i] for i in inputs]
-        if self.writes:
-            function(*operands, out=out)
-        else:
-            out[...] = function(*operands)
+        if self.steps[-1].room is None:
+            out[...] = values[-1]
 
 
 def collect(x: Deferred, found: dict[int, Any]) -> None:

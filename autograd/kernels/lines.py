@@ -262,23 +262,23 @@ def planned(windows: Windows, n: int, channels: int, out: int, itemsize: int) ->
     There are as many for each thread, where there is enough work for threads.
     """
     threads = crew(n * math.prod(windows.out) * math.prod(windows.kernel) * channels * out // WORTH)
-    return planned_for(threads, windows, n, channels, out, itemsize)
+    most = products.rows_at_a_time(windows.kernel[-1] * channels, out)
+    return remembered(windows, n, channels, out, itemsize, threads, most, BLOCK)
 
 
 @functools.lru_cache(maxsize=256)  # a tenth of a small convolution
-def planned_for(
-    threads: int, windows: Windows, n: int, channels: int, out: int, itemsize: int
+def remembered(
+    windows: Windows, n: int, channels: int, out: int, itemsize: int, threads: int, most: int, block: int
 ) -> tuple[Plan, list[tuple[slice, slice]]]:
     image = math.prod(windows.padded) * max(channels, out) * itemsize
-    bands = min(-(-image // BLOCK), windows.out[0])
+    bands = min(-(-image // block), windows.out[0])
     rows = -(-windows.out[0] // bands)
     rows += rows % 2  # so that pairs stay together
     images = 1
     if bands == 1:
-        count = -(-n * image // BLOCK)
+        count = -(-n * image // block)
         images = max(1, -(-n // max(1, -(-count // threads) * threads)))
     starts = itertools.product(range(0, n, images), range(0, windows.out[0], rows))
-    most = products.rows_at_a_time(windows.kernel[-1] * channels, out)
     plan = Plan(windows, channels, out, images, rows, most)
     return plan, [(slice(a, a + images), slice(b, b + rows)) for a, b in starts]
 
