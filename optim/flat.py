@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd import Tensor
+from autograd.memory import aligned
 from autograd.tensor import HELD_BY_SLOT
 
 Array = NDArray[Any]
@@ -63,11 +64,11 @@ class Flat:
         self.real = np.empty(0, self.dtype).real.dtype  # a complex parameter is two real ones
         width = self.dtype.itemsize // self.real.itemsize
         self.bounds = list(accumulate((p.size * width for p in params), initial=0))
-        self.values = np.empty(self.bounds[-1], self.real)
-        self.gradients = np.empty(self.bounds[-1], self.real)  # what is read where it lies leaves its part untouched
+        self.values = aligned(self.bounds[-1], self.real)
+        self.gradients = aligned(self.bounds[-1], self.real)  # what is read where it lies leaves its part untouched
         self.value_views = self.views(self.values)
         self.gradient_views = self.views(self.gradients)
-        self.scratch = np.empty((3, min(BLOCK, self.bounds[-1])), self.real)
+        self.scratch = [aligned(min(BLOCK, self.bounds[-1]), self.real) for _ in range(3)]
         self.arrays: dict[str, Array] = {}
         self.numbers: list[dict[str, Any]] = [{} for _ in params]
 
@@ -77,6 +78,12 @@ class Flat:
             buffer[start:stop].view(self.dtype).reshape(shape)
             for (start, stop), shape in zip(pairwise(self.bounds), self.shapes, strict=True)
         ]
+
+    def filled(self, value: float) -> Array:
+        """Return a new array of state."""
+        array: Array = aligned(self.bounds[-1], self.real)
+        array[...] = value
+        return array
 
     def fits(self) -> bool:
         """Whether every parameter still has the dtype it had."""
@@ -95,7 +102,7 @@ class Flat:
         """Take over the state of those parameters that have one in `states`."""
         given = [states.get(p, {}) for p in self.params]
         arrays = {name for state in given for name, value in state.items() if isinstance(value, np.ndarray)}
-        self.arrays = {name: np.full(self.bounds[-1], fills.get(name, 0.0), self.real) for name in sorted(arrays)}
+        self.arrays = {name: self.filled(fills.get(name, 0.0)) for name in sorted(arrays)}
         views = {name: self.views(array) for name, array in self.arrays.items()}
         for i, state in enumerate(given):
             self.numbers[i] = {name: value for name, value in state.items() if name not in arrays}
@@ -111,7 +118,7 @@ class Flat:
             return
         for name, fill in rule.buffers(group).items():
             if name not in self.arrays:
-                self.arrays[name] = np.full(self.bounds[-1], fill, self.real)
+                self.arrays[name] = self.filled(fill)
         stepped = list(chain.from_iterable(range(run.first, run.last) for run in runs))
         lent = [i for i in stepped if not self.holds(i)]
         for run in runs:
@@ -179,7 +186,7 @@ class Flat:
                 state,
                 self.values[low:high],
                 gradient[low - start : high - start],
-                *self.scratch[:, : high - low],
+                *(room[: high - low] for room in self.scratch),
             )
 
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from autograd import memory
@@ -59,3 +60,16 @@ class TestElsewhere:
     def test_another_c_library_is_left_alone(self, monkeypatch):
         monkeypatch.setattr(memory.sys, "platform", "win32")
         assert memory.keep_freed(1 << 30) is False
+
+
+class TestAligned:
+    @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64, np.complex128])
+    @pytest.mark.parametrize("shape", [0, 7, (), (3, 5), (1000, 33)])
+    def test_it_begins_at_a_line_of_the_cache(self, shape, dtype):
+        for room in [memory.aligned(shape, dtype) for _ in range(5)]:
+            assert room.ctypes.data % 64 == 0 or not room.size
+            assert room.dtype == dtype
+            assert room.shape == (shape if isinstance(shape, tuple) else (shape,))
+            assert room.flags.c_contiguous
+            room[...] = 1
+            assert (room == 1).all()

@@ -263,6 +263,28 @@ def test_an_infinity_stays_in_its_windows(value, channels, count):
     assert np.isfinite(np.delete(to_weight.numpy(), 3, axis=1)).all()
 
 
+@pytest.mark.parametrize("spatial", [(24,), (9, 10), (4, 5, 3)])
+def test_nothing_of_one_convolution_shows_in_the_next(spatial):
+    rng, kernel = np.random.default_rng(0), (3,) * len(spatial)
+    weight = rng.normal(size=(16, 16, *kernel))
+
+    def gradients(x):
+        leaves = [Tensor(a, requires_grad=True) for a in (x, weight)]
+        out = ops.convolution(*leaves, padding=1)
+        out.backward(Tensor(np.cos(out.data)))
+        return out.data, *(leaf.grad.data for leaf in leaves)
+
+    with mock.patch.object(lines, "BLOCK", 1 << 14), mock.patch.object(correlation, "FEW", 1):
+        x = rng.normal(size=(7, 16, *spatial))  # blocks of some images, and a smaller one
+        with mock.patch.object(correlation, "by_lines", return_value=False):
+            expected = gradients(x)
+        for before in (x, np.full_like(x, np.nan)):
+            gradients(before)
+            for ours, theirs in zip(gradients(x), expected, strict=True):
+                close(ours, theirs, 1e-11)
+        assert lines.SPARE, "no lines were used"
+
+
 @pytest.mark.parametrize(("channels", "count"), [(16, 16), (4, 5), (4, 20)])
 def test_an_infinity_is_sent_back_to_what_its_window_saw(channels, count):
     inputs = [Tensor(a, requires_grad=True) for a in (np.ones((2, channels, 8, 8)), np.ones((count, channels, 3, 3)))]

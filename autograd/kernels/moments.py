@@ -25,9 +25,9 @@ def by_ones(rows: Array) -> Array:
     n = rows.shape[-1]
     if n <= LONG:
         return rows @ np.ones(n, rows.dtype)
-    whole = n // ROW * ROW
-    parts = rows[..., :whole].reshape(*rows.shape[:-1], -1, ROW) @ np.ones(ROW, rows.dtype)
-    return parts.sum(axis=-1) + rows[..., whole:].sum(axis=-1)
+    whole, ones = n // ROW * ROW, np.ones(ROW, rows.dtype)
+    parts = rows[..., :whole].reshape(*rows.shape[:-1], -1, ROW) @ ones
+    return parts.sum(axis=-1) + rows[..., whole:] @ ones[: n - whole]
 
 
 def sum_of_rows(rows: Array) -> Array:

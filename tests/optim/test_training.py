@@ -207,7 +207,7 @@ def test_optimizers_keep_parameters_gradients_and_state_float32(case, name):
     # What it works in, too: a scratch array of float64 would take twice the memory and the time.
     for flats in optimizer._flats:
         for flat in flats:
-            assert_single([flat.values, flat.gradients, flat.scratch, *flat.arrays.values()], "a buffer")
+            assert_single([flat.values, flat.gradients, *flat.scratch, *flat.arrays.values()], "a buffer")
 
 
 # The same numbers
