@@ -283,8 +283,9 @@ def backward(
                     continue
                 before = get(parent)
                 # Two scalars of one type agree at a glance (70 ns less than shape and dtype).
+                # Dtypes that are equal are mostly one object; where an array was unpickled, they are not.
                 if (sent.__class__ is ndarray or sent.__class__ is not parent.value.__class__) and (
-                    sent.shape != parent.shape or sent.dtype is not parent.dtype
+                    sent.shape != parent.shape or (sent.dtype is not parent.dtype and sent.dtype != parent.dtype)
                 ):
                     sent = fit(sent, parent, op)
                     if sent.shape is None:

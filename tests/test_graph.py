@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import pickle
 import threading
 import weakref
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -525,3 +527,12 @@ class TestBadInput:
         wrong = autograd.operation(lambda x: x.sum(axis=0), name="wrong", x=lambda g: g)
         with pytest.raises(ValueError, match=r"rule of wrong returned a gradient of shape \(3,\) .* \(2, 3\)"):
             wrong(leaf(np.ones((2, 3)))).sum().backward()
+
+
+def test_a_dtype_that_was_unpickled_is_no_other_dtype():
+    array = pickle.loads(pickle.dumps(np.array([1.0, 2.0])))
+    assert array.dtype is not np.dtype(float), "what this test is about"
+    x, y = Tensor(array, requires_grad=True), Tensor([3.0, 4.0], requires_grad=True)
+    with mock.patch.object(graph, "fit", side_effect=AssertionError("a cast for nothing")):
+        (np.tanh(x * y) + y - x).sum().backward()
+    assert x.grad.dtype == y.grad.dtype == float
