@@ -19,7 +19,7 @@ from autograd.kernels.layout import by_pixel, channels_last, new_images
 from autograd.kernels.windows import Sizes, Windows
 
 Array = Any
-CACHED: Final = 1 << 19  # bytes of unrolled windows at a time: half of a usual second-level cache
+CACHED: Final = 1 << 21  # bytes of unrolled windows at a time: two threads with half of that wait more for one another
 
 
 class Unrolled:
