@@ -21,6 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, help="how often each has its turn (default: up to 31, fewer if slow)")
     parser.add_argument("--threads", type=int, default=2, help="threads of every contestant (default: 2)")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="where the files go")
+    parser.add_argument("--profile", action="store_true", help="show where our own time goes, by file, and race nobody")
     parser.add_argument("--list", action="store_true", help="list the benchmarks, and what each is measured against")
     parser.add_argument(
         "--keep-kernels",
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     pin(options.threads)
 
     from benchmarks import report
-    from benchmarks.race import RIVALS, installed
+    from benchmarks.race import RIVALS, Race, installed
     from benchmarks.workloads import WORKLOADS
 
     for what, known, given in (("benchmark", WORKLOADS, options.names), ("engine", RIVALS, options.vs or ())):
@@ -48,6 +49,12 @@ def main(arguments: list[str] | None = None) -> int:
     if options.list:
         for name, workload in chosen.items():
             print(f"{name:22} {workload.what}\n{'':22} against: {', '.join(workload.against(wanted)) or 'nothing'}")
+        return 0
+
+    if options.profile:
+        for workload in chosen.values():
+            if isinstance(workload, Race):
+                workload.profile(options.threads)
         return 0
 
     results = report.Results(options.threads)

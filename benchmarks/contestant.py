@@ -98,6 +98,13 @@ class Contestant:
             run()
         return (time.perf_counter() - started) / repeats
 
+    def profile(self) -> dict[str, float]:
+        """Return the seconds of a run by file of the house, most first."""
+        from benchmarks.where import spent
+
+        run, _, _ = self.work
+        return spent(run)
+
     def settle(self) -> None:
         """Load whatever the engine loads at first use, and note how much memory is held before the work comes."""
         from benchmarks.fresh import resident

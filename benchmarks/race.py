@@ -26,6 +26,7 @@ ROUND_SECONDS = 0.03  # a turn repeats the work until it takes about this long
 SETTLE_SECONDS = 0.2  # idle threads of OpenBLAS spin for 2^28 cycles, 130 ms at 2.1 GHz, at the next one's cost
 ROUNDS, FEWEST_ROUNDS, RACE_SECONDS = 31, 11, 10.0  # a race that takes long has fewer rounds, unless they are asked for
 GOALS = {"mygrad": 1.0, HIPS: 1.0}  # the same for every work; a race adds its own
+LEAST_SHARE = 0.01  # of the time, to be named in a profile
 BY_HAND_GOAL, BY_HAND_SECONDS = 1.15, 3e-4  # below that, an engine's overhead is most of what it does
 
 
@@ -93,6 +94,10 @@ class Contestant:
     def seconds(self, repeats: int) -> float:
         """Return how long one run takes, on average over `repeats`."""
         return float(self.ask("seconds", repeats))
+
+    def profile(self) -> dict[str, float]:
+        """Return the seconds of a run by file of the house, most first."""
+        return dict(self.ask("profile"))
 
     def settle(self) -> None:
         """Have it load what it loads at first use, and note its memory."""
@@ -164,6 +169,19 @@ class Race:
             for name in names:
                 runners[name].enter(self.known_as(name) or self.name, inputs)
             return self.held(runners, rounds)
+
+    def profile(self, threads: int) -> None:
+        """Print where our own time goes."""
+        with Contestant(OURS, threads) as runner:
+            runner.enter(self.name, self.inputs())
+            seconds = runner.seconds(3)
+            found = runner.profile()
+        total = sum(found.values())
+        times = [readable(t / self.units) for t in (seconds, total)]
+        print(f"\n{self.name}: {times[0]} {self.unit}, under the profiler {times[1]}")
+        for place, part in found.items():
+            if part > LEAST_SHARE * total:
+                print(f"   {100 * part / total:5.1f} %  {place}", flush=True)
 
     def held(self, runners: Mapping[str, Any], rounds: int | None) -> dict[str, Any]:
         """Compare the numbers, then the times of those that agree; print and return the figures."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import plots
+from benchmarks.limits import LARGE, LOOP_LENGTHS, SHIFT
 from benchmarks.race import HIPS, HIPS_PYTHON, OURS, RIVALS, readable
 from benchmarks.workloads import RACES
 
@@ -78,7 +79,7 @@ class Results:
 
     def table(self) -> str:
         """Return the figures as Markdown."""
-        parts = [self.times(), self.means(), self.memory(), self.growth(), self.imports()]
+        parts = [self.times(), self.means(), self.limits(), self.memory(), self.growth(), self.imports()]
         return "\n\n".join(part for part in parts if part)
 
     def times(self) -> str:
@@ -106,6 +107,28 @@ class Results:
                 verdict = "" if entry["mean"] <= entry["goal"] else ": MISSED"
                 lines.append(f"{line}all {len(entry['all'])} (goal {entry['goal']:.2f}{verdict}).")
         return "\n".join(lines)
+
+    def limits(self) -> str:
+        """Return the table of what takes its time in any engine, and what loops take."""
+        figures = self.figures.get("limits")
+        if figures is None:
+            return ""
+        rows = [["by themselves, in a step", "NumPy, or ours", "PyTorch", "of PyTorch's whole step"], ["---"] * 4]
+        for entry in figures["parts"].values():
+            first, *others = entry["seconds"].values()
+            theirs = readable(others[0]) if others else ""
+            rows.append([entry["what"], readable(first), theirs, ratio(entry) if others else ""])
+        loops = figures["machine"]
+        sentences = []
+        for name, length in LOOP_LENGTHS.items():
+            apart, shared = (loops[f"{name}-{kind}"] / loops[name] for kind in ("unaligned", "shared"))
+            sentences.append(
+                f"A loop over {length:,} numbers in cache takes {readable(loops[name])}; {apart:.2f} of that "
+                f"{SHIFT} bytes behind a line of the cache, {shared:.2f} where {self.threads} threads share such loops."
+            )
+        copies = [f"{readable(loops[f'copy by {n}'])} by {n}" for n in ("numpy", "torch") if f"copy by {n}" in loops]
+        sentences.append(f"A copy of {LARGE * 4 / 1e6:.0f} MB takes {', '.join(copies)}.")
+        return markdown(rows) + "\n\n" + "\n".join(sentences)
 
     def memory(self) -> str:
         """Return the table of the peaks, if both engines' are there."""

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks import chains, elementwise, growth, hessian, importing, memory, scaling, training, two_layer_net
+from benchmarks import (
+    chains,
+    elementwise,
+    growth,
+    hessian,
+    importing,
+    limits,
+    memory,
+    scaling,
+    training,
+    two_layer_net,
+)
 from benchmarks.race import Race
 
 
@@ -26,10 +37,13 @@ RACES = by_name(
 REMEMBERED = by_name(*training.TRAINING, elementwise.ELEMENTWISE, memory.DEEP_NET)
 WORKLOADS: dict[str, Any] = {
     **RACES,
+    "limits": limits.Limits(RACES),
     "memory": memory.Memory(REMEMBERED),
     "scaling": scaling.Scaling(),
     "growth": growth.Growth(),
     "import": importing.Importing(),
 }
 # What a contestant may be asked for by name.
-WORKS = RACES | REMEMBERED | by_name(*(race for races in scaling.POINTS.values() for race in races.values()))
+WORKS = (
+    RACES | REMEMBERED | by_name(*(race for races in scaling.POINTS.values() for race in races.values())) | limits.WORKS
+)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from autograd import get_num_threads
-from benchmarks import by_hand, elementwise, growth, models, scaling, training, two_layer_net
+from benchmarks import by_hand, elementwise, growth, limits, models, report, scaling, training, two_layer_net, where
 from benchmarks.memory import Memory
 from benchmarks.race import OURS, Contestant, ContestantError, Race, Work, difference, installed
 from benchmarks.workloads import RACES, WORKLOADS
@@ -73,6 +73,13 @@ class TestTheCommandLine:
         assert f"| {name} " in table.read_text()
         [plot] = tmp_path.glob("*.svg")
         assert "<svg" in plot.read_text()
+
+    def test_a_profile_names_files_of_the_house(self):
+        done = bench("two-layer-net-float64", "--profile", "--threads", 1)
+        assert done.returncode == 0, done.stdout + done.stderr
+        places = [line.split()[-1] for line in done.stdout.splitlines() if " %  " in line]
+        assert "autograd/recording.py" in places
+        assert all((ROOT / place).exists() for place in places)
 
     @pytest.mark.parametrize("arguments", [["no-such-benchmark"], ["scalar-chain", "--vs", "no-such-engine"]])
     def test_an_unknown_name_lists_those_there_are(self, arguments):
@@ -163,6 +170,68 @@ class TestMemory:
         assert entry["agree"]
         assert entry[OURS]["peak"] == entry[OURS]["before"] + entry[OURS]["above"]
         assert entry[OURS]["above"] > 0
+
+
+class TestLimits:
+    @pytest.mark.parametrize("name", limits.PRODUCTS)
+    def test_products_are_what_they_say(self, name):
+        for product in limits.PRODUCTS[name]:
+            x, y, out = product.arrays()
+            stack = (product.stack,) if product.stack > 1 else ()
+            assert x.shape == (*stack, product.rows, product.inner)
+            assert y.shape == (*stack, product.inner, product.columns)
+            assert out.shape == (x @ y).shape
+            assert x.flags.c_contiguous != ("x" in product.turned) or 1 in x.shape
+            assert y.flags.c_contiguous != ("y" in product.turned) or 1 in y.shape
+
+    @pytest.mark.parametrize(("name", "model"), [("mlp-adam", models.mlp), ("word2vec", models.word2vec)])
+    def test_a_linear_layer_multiplies_forward_and_for_each_gradient(self, name, model):
+        weights = [w.size for key, w in training.state_of(model).items() if key.endswith("weight") and w.ndim == 2]
+        if name == "word2vec":  # the first is looked up
+            del weights[0]
+        unsent = weights[0] if name == "mlp-adam" else 0  # images get no gradient
+        rows = {"mlp-adam": 64, "word2vec": 256}[name]
+        counted = sum(p.times * p.stack * p.rows * p.inner * p.columns for p in limits.PRODUCTS[name])
+        assert counted == rows * (3 * sum(weights) - unsent)
+
+    @pytest.mark.parametrize(("name", "model"), [("lenet", models.lenet), ("vgg", models.vgg)])
+    def test_convolutions_are_those_of_the_net(self, name, model):
+        shapes = [w.shape for key, w in training.state_of(model).items() if w.ndim == 4]
+        assert [(c.out, c.channels, c.kernel, c.kernel) for c in limits.CONVOLUTIONS[name]] == shapes
+
+    def test_all_21_convolutions_of_the_resnet_are_there(self):
+        shapes = [w.shape for w in training.state_of(models.resnet20).values() if w.ndim == 4]
+        found = [
+            (c.out, c.channels, c.kernel, c.kernel) for c in limits.CONVOLUTIONS["resnet20"] for _ in range(c.times)
+        ]
+        assert sorted(found) == sorted(shapes)
+
+    def test_gradients_of_convolutions(self):
+        work = limits.convolved(limits.CONVOLUTIONS["lenet"], training.gategrad)
+        numbers = work.numbers()
+        assert [n.shape for n in numbers] == [(6, 1, 5, 5), (64, 6, 14, 14), (16, 6, 5, 5)]
+        work.run()
+        assert difference(numbers, work.numbers()) == 0.0
+
+    def test_parts_are_measured_and_reported(self, monkeypatch):
+        names = "mlp-inference-1", "lenet"
+        monkeypatch.setattr(limits, "PARTS", {name: limits.PARTS[name] for name in names})
+        figures = limits.Limits({}).run([], 1, 1)
+        assert figures["agree"]
+        results = report.Results(1)
+        results.add("limits", figures)
+        table = results.table()
+        for name in names:
+            assert figures["parts"][name]["what"] in table
+        assert "16,384 numbers" in table
+
+
+class TestWhere:
+    def test_what_numpy_takes_counts_for_its_caller(self):
+        a = np.ones((300, 300))
+        found = where.spent(lambda: np.linalg.matrix_power(a, 3), 2)
+        assert next(iter(found)) == "tests/test_benchmarks.py"
+        assert set(found) <= {"tests/test_benchmarks.py", "benchmarks/where.py", "elsewhere"}
 
 
 class TestGrowth:
