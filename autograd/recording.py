@@ -198,7 +198,7 @@ def general(op: Operation) -> Callable[..., Any]:
         if not needed or (mode is not None and not mode.grad):
             return wrap(out, None)
         node = make_node(kind, out, tuple(parents), op.keep[needed](*values, out, None))
-        if node.value is not None:
+        if node.value is not None and None in parents:
             node.constants = constants_of(parents, [values[i] for i in op.positions], [bound[i] for i in op.positions])
         return wrap(out, node)
 
@@ -280,7 +280,7 @@ def finish(
     node = make_node(op, out, tuple(parents), keep(*values, out, aux), version)
     if node.value is not None or mode is not None:
         arrays = values[op.positions[0]] if op.variadic else [values[i] for i in op.positions]
-        if node.value is not None:
+        if node.value is not None and None in parents:
             node.constants = constants_of(parents, arrays, operands)
         if mode is not None:
             node = observed(mode, node, out, tuple(zip(arrays, operands, strict=True)))

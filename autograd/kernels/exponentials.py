@@ -28,6 +28,7 @@ def of_small(x: Any, axes: tuple[int, ...], bound: float, least: float, out: Any
 
 def largest(x: Any, axes: tuple[int, ...]) -> Any:
     """Return the maximum of `x` over axes, which stay with size 1."""
-    if axes == (x.ndim - 1,) and x.shape[-1] < SHORT:
-        return np.take_along_axis(x, x.argmax(axis=-1, keepdims=True), -1)
+    if axes == (x.ndim - 1,) and 0 < x.shape[-1] < SHORT:
+        rows = x.reshape(-1, x.shape[-1])
+        return rows[np.arange(len(rows)), rows.argmax(axis=-1)].reshape(*x.shape[:-1], 1)
     return x.max(axis=axes, keepdims=True)
