@@ -780,8 +780,8 @@ def batch_norm(
         ("weight", weight),
         ("bias", bias),
     ):
-        if array is not None and np.shape(plain(array)) != (channels,):
-            raise ValueError(f"{name}: expected a {what} of shape {(channels,)}, got {np.shape(plain(array))}")
+        if array is not None and plain(array).shape != (channels,):
+            raise ValueError(f"{name}: expected a {what} of shape {(channels,)}, got {plain(array).shape}")
     shape = (channels, *(1,) * (x.ndim - 2))
     factor = None if weight is None else casted(weight, x).reshape(shape)
     shift = None if bias is None else casted(bias, x).reshape(shape)

@@ -10,6 +10,7 @@ Means are subtracted first only where one is far from zero: that takes a pass mo
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -25,11 +26,16 @@ CACHED: Final = 1 << 20  # bytes of one array to work on at a time
 
 def as_matrix(x: Array, axes: tuple[int, ...]) -> Array:
     """Return `x` as a matrix with a column for each thing kept, if it lies so in memory and one axis is; else None."""
-    kept = [axis for axis in range(x.ndim) if axis not in axes]
-    if len(kept) != 1:
+    if len(axes) != x.ndim - 1:
         return None
-    ordered = x.transpose(*axes, kept[0])
-    return ordered.reshape(-1, x.shape[kept[0]]) if ordered.flags.c_contiguous and x.size else None
+    ordered = x.transpose(kept_last(axes))
+    return ordered.reshape(-1, ordered.shape[-1]) if ordered.flags.c_contiguous and x.size else None
+
+
+@functools.lru_cache(maxsize=64)
+def kept_last(axes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return axes with the one after them that is not among them."""
+    return (*axes, next(axis for axis in range(len(axes) + 1) if axis not in axes))
 
 
 def weight_shape(x: Array, axes: tuple[int, ...]) -> list[int]:
@@ -64,9 +70,9 @@ class Columns:
 
     def means(self, work: Callable[[slice], tuple[Array, ...]]) -> Array:
         """Return each column's mean, as float64 or better, of matrices whose sums of long rows `work` returns."""
-        sums = [sum(parts) for parts in zip(*self.each(work), strict=True)]
-        folded = np.array(sums).reshape(-1, self.fold, self.columns)
-        return folded.sum(axis=1, dtype=np.result_type(self.dtype, float)) / (self.count * self.fold)
+        parts = np.array(self.each(work), np.result_type(self.dtype, float))  # (pieces, sums, numbers of a long row)
+        sums = parts[0] if len(parts) == 1 else parts.sum(axis=0)
+        return np.ones(self.fold) @ sums.reshape(-1, self.fold, self.columns) / (self.count * self.fold)
 
 
 def total_of_products(x: Array, y: Array) -> Array:
@@ -83,10 +89,11 @@ def normalize(matrix: Array, weight: Array, bias: Array, eps: float, out: Array)
     with np.errstate(all="ignore"):  # what overflows here is done again, after centring
         mean, squares = columns.means(lambda piece: (sum_of_rows(x[piece]), total_of_products(x[piece], x[piece])))
         var = squares - mean * mean
-        centre = centre_of(mean, var).astype(dtype)
-    far, offset = bool(centre.any()), mean
-    by_centre = columns.along(centre)
+        centre = centre_of(mean, var)
+    far, offset = centre is not None, mean
     if far:
+        centre = centre.astype(dtype)
+        by_centre = columns.along(centre)
 
         def moments(piece: slice) -> tuple[Array, Array]:
             centered = x[piece] - by_centre
@@ -116,15 +123,15 @@ def gradients(
     x, sent, n = columns.rows(matrix), columns.rows(g), len(matrix)
     with np.errstate(all="ignore"):
         centre = centre_of(mean, scale**-2)
-    far = bool(centre.any())
-    by_centre = columns.along(centre)
+    far = centre is not None
+    by_centre: Array = columns.along(centre) if far else None
 
     def sums(piece: slice) -> tuple[Array, Array]:
         centered = x[piece] - by_centre if far else x[piece]
         return sum_of_rows(sent[piece]), total_of_products(centered, sent[piece])
 
     sent_mean, product = columns.means(sums)
-    offset, scale = (mean - centre).astype(product.dtype), scale.astype(product.dtype)
+    offset, scale = (mean - centre if far else mean).astype(product.dtype), scale.astype(product.dtype)
     product -= offset * sent_mean
     to_weight, to_bias = (scale * product * n).astype(dtype), (sent_mean * n).astype(dtype)
     if out is None:

@@ -72,7 +72,8 @@ def kept_shape(x: Array, axes: tuple[int, ...]) -> list[int]:
 def centre_of(mean: Array, var: Array) -> Array:
     """Return what to subtract before squares are taken: a mean beside whose square the variance would be lost, else 0.
 
-    The variance of `x` is E(x²) - E(x)², and no pass over it is needed to centre it, where the mean is near zero.
+    It is None where all are 0. The variance of `x` is E(x²) - E(x)², and no pass over it is needed to centre it, where
+    the mean is near zero.
     """
     near = (mean * mean <= FAR**2 * var) & np.isfinite(var)
-    return np.where(near, mean.dtype.type(0), mean)
+    return None if near.all() else np.where(near, mean.dtype.type(0), mean)

@@ -62,7 +62,7 @@ def normalize(matrix: Array, weight: Array, bias: Array, eps: float, out: Array)
         with np.errstate(all="ignore"):  # what overflows here is done again
             spread = np.vecdot(x, x) / n - middle * middle
             centre = centre_of(middle, spread)
-        if centre.any():
+        if centre is not None:
             x = x - centre[:, None]
             middle = middle - centre
             spread = np.where(centre, np.vecdot(x, x) / n - middle * middle, spread)
@@ -87,7 +87,7 @@ def gradients(
         x, sent, middle, factor = matrix[some], g[some], mean[some], scale[some]
         with np.errstate(all="ignore"):
             centre = centre_of(middle, factor**-2)
-        if centre.any():
+        if centre is not None:
             x, middle = x - centre[:, None], middle - centre
         product = x * sent
         to_weight = factor @ product - (middle * factor) @ sent
