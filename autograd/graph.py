@@ -96,7 +96,7 @@ class ScalarNode:
     """One recorded operation with a 0-d result: its value, constants and gradient are always kept.
 
     `constants` has a (value if 0-d, weak reference to the tensor, its leaf) for each input that is no parent, None for
-    the others.
+    the others; it is None if all are parents.
     """
 
     __slots__ = ("constants", "grad", "notes", "op", "parents", "saved", "seq", "value")

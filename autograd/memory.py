@@ -1,4 +1,4 @@
-"""Where memory comes from: that of freed arrays stays in the process, and room for work begins where loops like it.
+"""Where memory comes from: that of freed arrays stays in the process, and room for work begins at a line of the cache.
 
 The C library of Linux (glibc) takes blocks of more than 128 kB from the kernel and hands them back when they are freed,
 or when enough is free at the end of its heap. Each new array then faults in again, page by page: a training step
@@ -78,7 +78,7 @@ def aligned(shape: int | tuple[int, ...], dtype: Any) -> Any:
     It is a view of a few bytes more, and so for room inside an operation, not for results, which own their memory.
     """
     dtype = np.dtype(dtype)
-    size = math.prod(shape) * dtype.itemsize if isinstance(shape, tuple) else shape * dtype.itemsize
+    size = math.prod(shape if isinstance(shape, tuple) else (shape,)) * dtype.itemsize
     room = np.empty(size + LINE, np.uint8)
     start = -room.ctypes.data % LINE
     return room[start : start + size].view(dtype).reshape(shape)

@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     from benchmarks import report
     from benchmarks.race import RIVALS, Race, installed
-    from benchmarks.workloads import WORKLOADS
+    from benchmarks.workloads import RACES, WORKLOADS
 
     for what, known, given in (("benchmark", WORKLOADS, options.names), ("engine", RIVALS, options.vs or ())):
         unknown = [name for name in given if name not in known]
@@ -52,9 +52,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
 
     if options.profile:
-        for workload in chosen.values():
-            if isinstance(workload, Race):
-                workload.profile(options.threads)
+        races = {name: workload for name, workload in chosen.items() if isinstance(workload, Race)}
+        if other := [name for name in options.names if name not in races]:
+            parser.error(f"no profile of {', '.join(other)}: only of what is raced, {', '.join(RACES)}")
+        for race in races.values():
+            race.profile(options.threads)
         return 0
 
     results = report.Results(options.threads)

@@ -258,7 +258,7 @@ def looping(length: int, shift: int = 0, shared: bool = False) -> Work:
     rooms = [arrays() for _ in range(get_num_threads() if shared else 1)]
 
     def part(start: int, stop: int) -> None:
-        x, y, out = rooms[start * len(rooms) // LOOPS]
+        x, y, out = rooms[-(-start * len(rooms) // LOOPS)]
         for _ in range(start, stop):
             np.add(x, y, out=out)
 
@@ -325,7 +325,7 @@ class Limits:
         entry: dict[str, Any] = {"what": race.what, "agree": agree}
         entry["seconds"] = {key: statistics.median(seconds) for key, seconds in times.items()}
         line = f"   {race.what:40}" + "".join(f" {key} {readable(s)};" for key, s in entry["seconds"].items())
-        for rival in rivals:
+        for rival in rivals if agree else ():
             ratios = [a / b for a, b in zip(times[first], times[f"{rival}, all"], strict=True)]
             entry["ratio"], entry["spread"] = statistics.median(ratios), spread(ratios)
             line += f" {entry['ratio']:.2f} of {rival}'s whole step"

@@ -117,7 +117,7 @@ class Results:
         for entry in figures["parts"].values():
             first, *others = entry["seconds"].values()
             theirs = readable(others[0]) if others else ""
-            rows.append([entry["what"], readable(first), theirs, ratio(entry) if others else ""])
+            rows.append([entry["what"], readable(first), theirs, ratio(entry if others else None)])
         loops = figures["machine"]
         sentences = []
         for name, length in LOOP_LENGTHS.items():

@@ -42,7 +42,7 @@ def place(function: Function) -> str | None:
 
 
 def owner(function: Function, stats: dict[Function, Any]) -> str:
-    """Return the file of ours that called a function, by way of whom it called most."""
+    """Return the file of ours that called a function: by way of the caller for which it took most time."""
     seen: set[Function] = set()
     while place(function) is None:
         seen.add(function)

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograd import get_num_threads
+import autograd
+from autograd import get_num_threads, threads
 from benchmarks import by_hand, elementwise, growth, limits, models, report, scaling, training, two_layer_net, where
 from benchmarks.memory import Memory
 from benchmarks.race import OURS, Contestant, ContestantError, Race, Work, difference, installed
@@ -80,6 +81,11 @@ class TestTheCommandLine:
         places = [line.split()[-1] for line in done.stdout.splitlines() if " %  " in line]
         assert "autograd/recording.py" in places
         assert all((ROOT / place).exists() for place in places)
+
+    def test_only_what_is_raced_has_a_profile(self):
+        done = bench("memory", "--profile")
+        assert done.returncode == 2
+        assert "no profile of memory" in done.stderr
 
     @pytest.mark.parametrize("arguments", [["no-such-benchmark"], ["scalar-chain", "--vs", "no-such-engine"]])
     def test_an_unknown_name_lists_those_there_are(self, arguments):
@@ -194,17 +200,46 @@ class TestLimits:
         counted = sum(p.times * p.stack * p.rows * p.inner * p.columns for p in limits.PRODUCTS[name])
         assert counted == rows * (3 * sum(weights) - unsent)
 
-    @pytest.mark.parametrize(("name", "model"), [("lenet", models.lenet), ("vgg", models.vgg)])
-    def test_convolutions_are_those_of_the_net(self, name, model):
-        shapes = [w.shape for key, w in training.state_of(model).items() if w.ndim == 4]
-        assert [(c.out, c.channels, c.kernel, c.kernel) for c in limits.CONVOLUTIONS[name]] == shapes
+    @pytest.mark.parametrize(("name", "model"), [("lstm", models.lstm), ("gru", models.gru)])
+    def test_a_recurrent_layer_does_so_at_each_step(self, name, model):
+        steps, n, _ = training.SEQUENCES
+        state = training.state_of(model)
+        matrices = {key: w.size * (n if key.startswith("fc") else steps * n) for key, w in state.items() if w.ndim == 2}
+        counted = sum(p.times * p.stack * p.rows * p.inner * p.columns for p in limits.PRODUCTS[name])
+        assert counted == 3 * sum(matrices.values()) - matrices["rnn.weight_ih_l0"]
 
-    def test_all_21_convolutions_of_the_resnet_are_there(self):
-        shapes = [w.shape for w in training.state_of(models.resnet20).values() if w.ndim == 4]
-        found = [
-            (c.out, c.channels, c.kernel, c.kernel) for c in limits.CONVOLUTIONS["resnet20"] for _ in range(c.times)
+    @pytest.mark.parametrize(
+        ("name", "net"), [("lenet", training.LENET), ("vgg", training.VGG), ("resnet20", training.RESNET20)]
+    )
+    def test_convolutions_are_those_of_the_net(self, name, net):
+        found = []
+
+        def note(layer, args, result):
+            kernel, stride, padding = (int(n[0]) for n in (layer.kernel_size, layer.stride, layer.padding))
+            found.append((*args[0].shape, layer.out_channels, kernel, padding, stride))
+
+        model = net.model(training.gategrad().nn)
+        for module in model.modules():
+            if type(module).__name__ == "Conv2d":
+                module.register_forward_hook(note)
+        model(net.batch()[0])
+        said = [
+            (c.batch, c.channels, c.side, c.side, c.out, c.kernel, c.padding, c.stride)
+            for c in limits.CONVOLUTIONS[name]
+            for _ in range(c.times)
         ]
-        assert sorted(found) == sorted(shapes)
+        assert sorted(said) == sorted(found)
+
+    @pytest.mark.parametrize("number", [1, 2, 3])
+    def test_each_thread_has_loops_of_its_own(self, number, monkeypatch):
+        monkeypatch.setattr(threads, "get_num_threads", lambda: number)
+        monkeypatch.setattr(autograd, "get_num_threads", lambda: number)
+        monkeypatch.setattr(threads.Team, "run", lambda team, part, count: [part(i) for i in range(count)])
+        rooms = []
+        monkeypatch.setattr(limits.np, "add", lambda x, y, out: rooms.append(id(out)))
+        limits.looping(16, shared=True).run()
+        assert len(rooms) == limits.LOOPS
+        assert len(set(rooms)) == number
 
     def test_gradients_of_convolutions(self):
         work = limits.convolved(limits.CONVOLUTIONS["lenet"], training.gategrad)

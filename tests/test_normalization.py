@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -229,3 +230,13 @@ def test_the_variance_of_constant_channels_is_not_negative(value, eps, changed):
     out, _, var = ops.normalize(x, axes=0, eps=eps)
     assert (var >= 0).all()
     assert np.isfinite(out).all()
+
+
+def test_numbers_too_large_for_their_variance_do_not_warn():
+    x = np.tile(np.array([1e20, -1e20], np.float32), (600, 64))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        out, mean, var = ops.normalize(x)
+    assert np.isinf(var).all()
+    assert (mean == 0).all()
+    assert (out == 0).all()

@@ -124,7 +124,8 @@ def gradients(
     with np.errstate(all="ignore"):
         centre = centre_of(mean, scale**-2)
     far = centre is not None
-    by_centre: Array = columns.along(centre) if far else None
+    if far:
+        by_centre = columns.along(centre)
 
     def sums(piece: slice) -> tuple[Array, Array]:
         centered = x[piece] - by_centre if far else x[piece]

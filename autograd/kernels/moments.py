@@ -41,7 +41,10 @@ def total_of_all(x: Array) -> Array:
 
 
 def is_finite(x: Array) -> bool:
-    """Whether no number is Inf or NaN, nor their sum or that of their squares, which a product finds sooner."""
+    """Whether no number is Inf or NaN, nor the sum of their squares, which a product finds sooner than their sum.
+
+    In single precision that is so for numbers above 1e19; what asks is only to take another, slower way then.
+    """
     with np.errstate(all="ignore"):
         if x.dtype.char in "fd" and x.flags.forc:
             flat = x.ravel(order="K")
@@ -76,4 +79,7 @@ def centre_of(mean: Array, var: Array) -> Array:
     the mean is near zero.
     """
     near = (mean * mean <= FAR**2 * var) & np.isfinite(var)
-    return None if near.all() else np.where(near, mean.dtype.type(0), mean)
+    if near.all():
+        return None
+    centre = np.where(near, mean.dtype.type(0), mean)
+    return centre if centre.any() else None
