@@ -148,8 +148,8 @@ def label_rule(
 ) -> tuple[Array]:
     """(softmax - gold) for each example: with smoothing and weights, gold is what those make of a one-hot row."""
     g = spread(g, divisor)
-    if kept is not None:
-        g = g * np.expand_dims(kept, 1)
+    if kept is not None:  # a choice, not a product: the mean of nothing sends NaN
+        g = np.where(np.expand_dims(kept, 1), g, g.dtype.type(0))
     hot, rest, mass = gold(x, labels, weight, smoothing)
     p = probabilities(x, aux, g if mass is None else g * mass)
     if rest is not None:

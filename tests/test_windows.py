@@ -472,6 +472,8 @@ REFUSED = [
     (lambda: ops.convolution(X, W, dilation=(1, 2, 3)), ValueError, r"tuple of 2 of them, not \(1, 2, 3\)"),
     (lambda: ops.convolution(X, W, stride=1.5), TypeError, "stride is an integer or a tuple of 2, not 1.5"),
     (lambda: ops.convolution(X, W[:, :, :0]), ValueError, "kernel that is not empty"),
+    (lambda: ops.convolution(X, W[:0]), ValueError, r"one kernel or more.*got \(0, 4, 3, 3\)"),
+    (lambda: ops.convolution_transpose(X[:, :0], W[:0]), ValueError, r"one kernel or more.*got \(0, 4, 3, 3\)"),
     (lambda: ops.convolution(X * 1j, W), TypeError, "complex.*got complex128"),
     (lambda: ops.convolution(X, W * 1j), TypeError, "complex.*weight"),
     (lambda: ops.convolution_transpose(X, W), ValueError, r"expected x with 6 channels.*\(C, O/groups.*got 4"),

@@ -126,6 +126,8 @@ def check_weight(x: Array, weight: Array, bias: Array, groups: int, transposed: 
         raise ValueError(
             f"expected a bias of shape {(out,)}, one number for each channel of the result, got {bias.shape}"
         )
+    if not weight.shape[0]:
+        raise ValueError(f"expected a weight {layout} of one kernel or more, got {weight.shape}")
     if 0 in weight.shape[2:]:
         raise ValueError(f"expected a kernel that is not empty, got a weight of shape {weight.shape}")
 

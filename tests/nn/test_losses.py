@@ -388,3 +388,13 @@ def test_modules_show_their_options_and_keep_weights_as_buffers():
     assert list(loss.state_dict()) == ["weight"]
     np.testing.assert_allclose(loss(X, LABELS).item(), F.cross_entropy(X, LABELS, WEIGHT).item())
     assert list(nn.CrossEntropyLoss().state_dict()) == []
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weight", [None, [1.0, 2.0, 3.0]])
+def test_ignored_examples_get_no_gradient_even_if_there_are_no_others(smoothing, weight):
+    x = Tensor([[1.0, 2.0, 3.0], [0.0, -1.0, 1.0]], requires_grad=True)
+    loss = F.cross_entropy(x, [-100, -100], weight=weight, label_smoothing=smoothing)
+    assert np.isnan(loss.item())  # the mean of nothing
+    loss.backward()
+    assert (x.grad.numpy() == 0).all()
