@@ -146,10 +146,9 @@ def is_rows(gradient: Any) -> bool:
 def unbroadcast(gradient: Any, shape: tuple[int, ...]) -> Any:
     """Sum `gradient` over the axes along which an operand of `shape` was broadcast."""
     extra = len(gradient.shape) - len(shape)
-    if extra > 0 and gradient.shape[extra:] == shape and math.prod(gradient.shape[:extra]) == 1:
-        return gradient.reshape(shape)
-    axes = (*range(extra), *(i + extra for i, n in enumerate(shape) if n == 1 != gradient.shape[i + extra]))
-    if 0 < len(axes) == extra and gradient.size > LARGE_SUM and is_rows(gradient):
+    leading = [i for i in range(extra) if gradient.shape[i] != 1]
+    axes = (*leading, *(i + extra for i, n in enumerate(shape) if n == 1 != gradient.shape[i + extra]))
+    if axes and axes[-1] < extra and gradient.size > LARGE_SUM and is_rows(gradient):
         return sum_of_rows(gradient.reshape(-1, math.prod(shape))).reshape(shape)
     if axes:
         gradient = gradient.sum(axis=axes, keepdims=True)

@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     pin(options.threads)
 
     from benchmarks import report
-    from benchmarks.race import RIVALS, Race, installed
+    from benchmarks.race import RIVALS, installed
     from benchmarks.workloads import RACES, WORKLOADS
 
     for what, known, given in (("benchmark", WORKLOADS, options.names), ("engine", RIVALS, options.vs or ())):
@@ -52,11 +52,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
 
     if options.profile:
-        races = {name: workload for name, workload in chosen.items() if isinstance(workload, Race)}
-        if other := [name for name in options.names if name not in races]:
+        if other := [name for name in options.names if name not in RACES]:
             parser.error(f"no profile of {', '.join(other)}: only of what is raced, {', '.join(RACES)}")
-        for race in races.values():
-            race.profile(options.threads)
+        for name in options.names or RACES:
+            RACES[name].profile(options.threads)
         return 0
 
     results = report.Results(options.threads)

@@ -10,8 +10,8 @@ Loops in cache and over memory, on one thread and on two, say what the rest cost
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks import training, two_layer_net
-from benchmarks.race import OURS, Contestant, Race, Work, difference, installed, readable, spread, take_turns
+from benchmarks.race import OURS, BesideTorch, Contestant, Race, Work, difference, readable, spread, take_turns
 
 LARGE = 16_000_000  # numbers, 64 MB, to copy
 LOOP_LENGTHS = {"short-loops": 16_384, "long-loops": 262_144}  # numbers, in the caches of one core
@@ -110,36 +110,30 @@ PRODUCTS: dict[str, list[Product]] = {
 }
 
 
-def by_numpy(products: Sequence[Product]) -> Work:
-    calls = [(product.times, product.arrays()) for product in products]
+def multiplied(products: Sequence[Product], multiply: Callable[..., object], own: Callable[[Any], Any]) -> Work:
+    """Return the work of products by an engine's function; `own` makes its arrays of NumPy's."""
+    calls = [(product.times, tuple(map(own, product.arrays()))) for product in products]
 
     def run() -> None:
         for times, (x, y, out) in calls:
             for _ in range(times):
-                np.matmul(x, y, out=out)
+                multiply(x, y, out=out)
 
     def numbers() -> list[Any]:
         run()
-        return [out for _, (_, _, out) in calls]
+        return [np.asarray(out) for _, (_, _, out) in calls]
 
     return Work(run, numbers)
+
+
+def by_numpy(products: Sequence[Product]) -> Work:
+    return multiplied(products, np.matmul, np.asarray)
 
 
 def by_torch(products: Sequence[Product]) -> Work:
     import torch
 
-    calls = [(product.times, tuple(map(torch.from_numpy, product.arrays()))) for product in products]
-
-    def run() -> None:
-        for times, (x, y, out) in calls:
-            for _ in range(times):
-                torch.matmul(x, y, out=out)
-
-    def numbers() -> list[Any]:
-        run()
-        return [out.numpy() for _, (_, _, out) in calls]
-
-    return Work(run, numbers)
+    return multiplied(products, torch.matmul, torch.from_numpy)
 
 
 class Convolution(NamedTuple):
@@ -250,7 +244,7 @@ def looping(length: int, shift: int = 0, shared: bool = False) -> Work:
     from autograd.threads import share
 
     def arrays() -> list[Any]:
-        found = [aligned(4 * length + 64, np.uint8)[shift : shift + 4 * length].view(np.float32) for _ in range(3)]
+        found = [aligned(4 * length + shift, np.uint8)[shift:].view(np.float32) for _ in range(3)]
         for array in found:
             array[...] = 1
         return found
@@ -289,15 +283,11 @@ LOOPING = {**loops(""), **loops("-unaligned", shift=SHIFT), **loops("-shared", s
 
 
 @dataclass(frozen=True)
-class Limits:
+class Limits(BesideTorch):
     """Parts of the works `whole` beside PyTorch's whole steps, and what loops take."""
 
     whole: Mapping[str, Race]
     what: str = "What no engine on NumPy can do without, alone, beside PyTorch's whole step"
-
-    def against(self, wanted: Sequence[str]) -> list[str]:
-        """Return PyTorch, if it is wanted and there."""
-        return [name for name in wanted if name == "torch" and installed(name)]
 
     def run(self, wanted: Sequence[str], rounds: int | None, threads: int) -> dict[str, Any]:
         """Measure, print and return the times."""
@@ -312,13 +302,10 @@ class Limits:
 
     def part(self, name: str, race: Race, rivals: Sequence[str], rounds: int | None, threads: int) -> dict[str, Any]:
         """Measure, print and return what a part takes by itself."""
-        with ExitStack() as stack:
-            first = next(iter(race.contestants))
-            keys = {first: first, **{rival: rival for rival in rivals}, **{f"{rival}, all": rival for rival in rivals}}
-            runners = {key: stack.enter_context(Contestant(engine, threads)) for key, engine in keys.items()}
-            for key, runner in runners.items():
-                work = self.whole[name] if key.endswith("all") else race
-                runner.enter(work.name, work.inputs())
+        first = next(iter(race.contestants))
+        works = {engine: (engine, race) for engine in (first, *rivals)}
+        works |= {f"{rival}, all": (rival, self.whole[name]) for rival in rivals}
+        with ready(works, threads) as runners:
             numbers = [runners[key].numbers() for key in (first, *rivals)]
             agree = all(difference(numbers[0], other) <= race.tolerance for other in numbers)
             times = take_turns(runners, rounds)
@@ -333,16 +320,22 @@ class Limits:
         return entry
 
 
-def machine(rivals: Sequence[str], rounds: int | None, threads: int) -> dict[str, Any]:
-    """Measure, print and return what copies and loops take, in seconds each."""
+@contextmanager
+def ready(works: Mapping[str, tuple[str, Race]], threads: int) -> Iterator[dict[str, Contestant]]:
+    """Have a process for each engine and work, by the same names, until the block ends."""
     with ExitStack() as stack:
-        works = {
-            **{f"copy by {name}": (name, COPY) for name in ("numpy", *rivals)},
-            **{n: (OURS, r) for n, r in LOOPING.items()},
-        }
+        # All start before the first is asked, as in a race.
         runners = {key: stack.enter_context(Contestant(engine, threads)) for key, (engine, _) in works.items()}
         for key, (_, race) in works.items():
             runners[key].enter(race.name, race.inputs())
+        yield runners
+
+
+def machine(rivals: Sequence[str], rounds: int | None, threads: int) -> dict[str, Any]:
+    """Measure, print and return what copies and loops take, in seconds each."""
+    works = {f"copy by {name}": (name, COPY) for name in ("numpy", *rivals)}
+    works |= {name: (OURS, race) for name, race in LOOPING.items()}
+    with ready(works, threads) as runners:
         times = take_turns(runners, rounds)
     found = {key: statistics.median(seconds) / (LOOPS if key in LOOPING else 1) for key, seconds in times.items()}
     for key, seconds in found.items():

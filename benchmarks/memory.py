@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.race import OURS, Contestant, Race, Work, difference, installed
+from benchmarks.race import OURS, BesideTorch, Contestant, Race, Work, difference
 
 LAYERS, ROWS, WIDTH = 50, 8000, 125
 MEGABYTES = LAYERS * ROWS * WIDTH * 4 // 10**6  # 4 a layer
@@ -69,15 +69,11 @@ DEEP_NET = Race(
 
 
 @dataclass(frozen=True)
-class Memory:
+class Memory(BesideTorch):
     """The peaks of both engines over a few steps of each of `works`."""
 
     works: Mapping[str, Race]
     what: str = "Peak memory of training steps, in fresh processes"
-
-    def against(self, wanted: Sequence[str]) -> list[str]:
-        """Return PyTorch, if it is wanted and there."""
-        return [name for name in wanted if name == "torch" and installed(name)]
 
     def run(self, wanted: Sequence[str], rounds: int | None, threads: int) -> dict[str, Any]:
         """Measure, print and return the peaks."""

@@ -117,6 +117,14 @@ def installed(name: str) -> bool:
     return HIPS_PYTHON.exists() if name == HIPS else name == OURS or importlib.util.find_spec(name) is not None
 
 
+class BesideTorch:
+    """What the benchmarks that are no races share: they measure PyTorch beside us."""
+
+    def against(self, wanted: Sequence[str]) -> list[str]:
+        """Return PyTorch, if it is wanted and there."""
+        return [name for name in wanted if name == "torch" and installed(name)]
+
+
 @functools.cache
 def names_of(name: str) -> tuple[str, ...]:
     """Return the names of the works that a contestant keeps in a module of its own."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import models, training
-from benchmarks.race import OURS, Contestant, Race, difference, installed, readable, take_turns
+from benchmarks.race import OURS, BesideTorch, Contestant, Race, difference, readable, take_turns
 
 ROUNDS = 7
 GOAL = 1.1
@@ -56,14 +56,10 @@ def slope(sizes: Sequence[float], seconds: Sequence[float]) -> float:
 
 
 @dataclass(frozen=True)
-class Scaling:
+class Scaling(BesideTorch):
     """The curves of both engines, and their slopes."""
 
     what: str = "How a training step's time grows: the exponent, by least squares"
-
-    def against(self, wanted: Sequence[str]) -> list[str]:
-        """Return PyTorch, if it is wanted and there."""
-        return [name for name in wanted if name == "torch" and installed(name)]
 
     def run(self, wanted: Sequence[str], rounds: int | None, threads: int) -> dict[str, Any]:
         """Measure, print and return the curves."""

@@ -79,7 +79,5 @@ def centre_of(mean: Array, var: Array) -> Array:
     the mean is near zero.
     """
     near = (mean * mean <= FAR**2 * var) & np.isfinite(var)
-    if near.all():
-        return None
     centre = np.where(near, mean.dtype.type(0), mean)
     return centre if centre.any() else None
