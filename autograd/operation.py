@@ -218,7 +218,7 @@ class Operation:
             found.append(value)
         return found[0] if single else tuple(found)
 
-    def through_composed(self, gradient: Tensor, arguments: tuple[Any, ...]) -> list[Tensor | None]:
+    def through_composed(self, gradient: Any, arguments: tuple[Any, ...]) -> list[Tensor | None]:
         """Return the gradient of each input by a recorded backward pass through the composed form."""
         assert self.composed is not None
         # Each input goes through a node of its own: the walk ends there, and one tensor given twice stays two inputs.
@@ -230,8 +230,11 @@ class Operation:
             }
             out = self.composed(*(inputs.get(i, argument) for i, argument in enumerate(arguments)))
         found: dict[Any, Any] = {x._node: None for x in inputs.values()}
-        if out._node is not None:
-            graph.backward([out._node], [gradient], retain_graph=True, create_graph=True, targets=found, partial=True)
+        pairs = zip(out, gradient, strict=True) if self.outputs else ((out, gradient),)
+        reached = [(result._node, sent) for result, sent in pairs if result._node is not None]
+        if reached:
+            roots, gradients = zip(*reached, strict=True)
+            graph.backward(roots, gradients, retain_graph=True, create_graph=True, targets=found, partial=True)
         return [found[inputs[i]._node] if i in inputs else None for i in self.positions]
 
     def wrap_outputs(self, out: Any, node: Any) -> Any:

@@ -15,13 +15,15 @@ import ctypes
 import functools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
+from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
 from autograd import openblas
 
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 MOST: Final = 8  # threads that Python can keep busy
 WORTH: Final = 1 << 23  # multiply-adds of matrix products for which a thread is worth its start
@@ -166,3 +168,42 @@ def share(work: Callable[[int, int], Result], count: int, least: int = 1) -> lis
     if any(result is UNDONE for result in results):  # it came between C and Python, where none can be passed on
         raise KeyboardInterrupt
     return results
+
+
+def follow(lead: Iterable[Item], work: Callable[[Item], object], size: int) -> None:
+    """Call `work` with each item of `lead`, in another thread while `lead` goes on to the next.
+
+    `size` is how many multiply-adds all this work has; few are not worth a thread. Without one, and where the threads
+    are taken, items are worked on as they come. Which, and in which order, is the same.
+    """
+    ours = team()
+    if size < WORTH or crew(2) == 1 or ours.start is None or not ours.free.acquire(blocking=False):
+        for item in lead:
+            work(item)
+        return
+    items: SimpleQueue[Any] = SimpleQueue()
+    context = contextvars.copy_context()
+    done = False
+
+    def take() -> None:
+        nonlocal done
+        while (item := items.get()) is not UNDONE:
+            work(item)
+        done = True
+
+    def part(i: int) -> None:
+        if i == 1:
+            context.run(take)
+            return
+        try:
+            for item in lead:
+                items.put(item)
+        finally:
+            items.put(UNDONE)
+
+    try:
+        ours.run(part, 2)
+    finally:
+        ours.free.release()
+    if not done:
+        raise KeyboardInterrupt

@@ -11,7 +11,8 @@ import pytest
 import autograd
 import nn
 from autograd import get_num_threads, openblas, ops, set_num_threads, threads
-from autograd.threads import share, team
+from autograd.threads import WORTH, follow, share, team
+from nn.layers.sequences import gru_sequence, lstm_sequence
 
 needs_openblas = pytest.mark.skipif(openblas.function("set_num_threads") is None, reason="NumPy has another BLAS")
 needs_team = pytest.mark.skipif(team().start is None, reason="the threads of NumPy's BLAS cannot be had")
@@ -116,7 +117,7 @@ class TestSharing:
     def test_a_forked_process_has_threads_of_its_own(self):
         program = (
             "import os, autograd\n"
-            "from autograd.threads import share, team\n"
+            "from autograd.threads import WORTH, follow, share, team\n"
             "autograd.set_num_threads(2)\n"
             "assert share(lambda a, b: a, 2) == [0, 1]\n"
             "team().free.acquire()\n"  # as another thread would hold it at this moment
@@ -132,6 +133,68 @@ class TestSharing:
     def test_where_the_threads_cannot_be_had_parts_follow_each_other(self, two_threads, monkeypatch):
         monkeypatch.setattr(team(), "start", None)
         assert share(lambda a, b: (a, threading.get_ident()), 2) == [(i, threading.get_ident()) for i in (0, 1)]
+
+
+class TestFollowing:
+    """`follow`: work on things in another thread as they come."""
+
+    @pytest.mark.parametrize("size", [0, WORTH])
+    def test_all_is_worked_on_in_order(self, two_threads, size):
+        found = []
+        follow(iter(range(100)), found.append, size)
+        assert found == list(range(100))
+
+    @needs_team
+    def test_the_lead_goes_on_meanwhile(self, two_threads):
+        meeting, idents = threading.Barrier(2, timeout=30), set()
+
+        def lead():
+            yield 0
+            meeting.wait()
+            idents.add(threading.get_ident())
+
+        def work(item):
+            meeting.wait()
+            idents.add(threading.get_ident())
+
+        follow(lead(), work, WORTH)
+        assert len(idents) == 2
+        assert threading.get_ident() in idents
+
+    @pytest.mark.parametrize("failing", ["lead", "work"])
+    @pytest.mark.parametrize("size", [0, WORTH])
+    def test_an_error_comes_out_and_nothing_stays_behind(self, two_threads, failing, size):
+        def lead():
+            yield 0
+            if failing == "lead":
+                raise KeyError("lead")
+
+        def work(item):
+            if failing == "work":
+                raise KeyError("work")
+
+        with pytest.raises(KeyError, match=failing):
+            follow(lead(), work, size)
+        assert get_num_threads() == 2
+        assert team().free.acquire(blocking=False)
+        team().free.release()
+
+    @needs_team
+    def test_work_that_was_interrupted_is_no_result(self, two_threads, monkeypatch):
+        monkeypatch.setattr(team(), "entry", threads.ENTRY(lambda i: team().part(i) if i == 0 else None))
+        with pytest.raises(KeyboardInterrupt):
+            follow([0], id, WORTH)
+
+    def test_modes_hold_there(self, two_threads):
+        found = []
+
+        def work(item):
+            np.float32(3e38) * np.full(2, 1e38, np.float32)  # a warning would be an error
+            found.append(autograd.is_grad_enabled())
+
+        with np.errstate(over="ignore"), autograd.no_grad():
+            follow([0], work, WORTH)
+        assert found == [False]
 
 
 def numbers(*shape, seed=0):
@@ -152,6 +215,8 @@ LARGE = {
     "tanh": lambda x: np.tanh(x(600_000)),
     "matrix product": lambda x: x(8, 64, 128) @ x(128, 512),
     "cross-entropy": lambda x: nn.functional.cross_entropy(x(256, 4000), np.arange(256) * 7),
+    "LSTM": lambda x: lstm_sequence(x(20, 64, 32), x(512, 32), x(512, 128), x(512), x(512), x(64, 128), x(64, 128))[0],
+    "GRU": lambda x: gru_sequence(x(20, 64, 132), x(384, 132), x(384, 128), x(384), x(384), x(64, 128)),
 }
 
 
@@ -179,7 +244,7 @@ def test_results_are_those_of_one_thread(name, two_threads):
 
 
 @needs_team
-@pytest.mark.parametrize("name", ["many channels", "strided", "batch norm"])
+@pytest.mark.parametrize("name", ["many channels", "strided", "batch norm", "LSTM", "GRU"])
 def test_bits_depend_on_the_number_alone(name, two_threads):
     free = derived(LARGE[name])
     with team().free:  # somebody else has the threads: the parts follow each other

@@ -12,8 +12,7 @@ import numpy as np
 from autograd import Tensor, ops
 from nn import functional as F
 from nn.layers.entry import check_last, constant, entered, positive, probability, uniform
-from nn.layers.sequences import gru_sequence, gru_step, lstm_sequence, lstm_step, rnn_sequence, rnn_step, stacked
-from nn.layers.sequences import order as steps_in_order
+from nn.layers.sequences import gru_sequence, gru_step, lstm_sequence, lstm_step, rnn_sequence, rnn_step, summed
 from nn.module import Module
 from nn.parameter import Parameter
 
@@ -154,14 +153,6 @@ class Recurrent(Module):
         return steps * sum(p.size for p in self.parameters() if p.ndim == 2)
 
 
-def gates_of(x: Tensor, weight: Tensor, *biases: Tensor | None) -> Tensor:
-    """Return what the gates get from the input, of all steps in one matrix product."""
-    given = [b for b in biases if b is not None]
-    bias = given[0] + given[1] if len(given) == 2 else given[0] if given else None
-    steps, n, features = x.shape
-    return F.linear(x.reshape(steps * n, features), weight, bias).reshape(steps, n, weight.shape[0])
-
-
 class RNN(Recurrent):
     """A plain recurrent net: h = tanh(x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh), step by step.
 
@@ -214,9 +205,10 @@ class RNN(Recurrent):
             outs = []
             for i, suffix, reverse in ways:
                 ih, hh, bias_ih, bias_hh = self.parts(suffix)
-                out = rnn_sequence(gates_of(x, ih, bias_ih, bias_hh), hh, states[i], self.nonlinearity, reverse)
-                states[i] = out[0 if reverse else -1]
-                outs.append(out)
+                gates = F.linear(in_order(x, reverse), ih, summed(bias_ih, bias_hh))
+                out = rnn_sequence(gates, hh, states[i], self.nonlinearity)
+                states[i] = out[-1]
+                outs.append(in_order(out, reverse))
             x = self.between(outs, layer)
         return self.finished(x, single), self.last(states, single)
 
@@ -275,30 +267,38 @@ class LSTM(Recurrent):
         for layer, ways in self.walk():
             outs = []
             for i, suffix, reverse in ways:
-                ih, hh, bias_ih, bias_hh = self.parts(suffix)
-                gates = gates_of(x, ih, bias_ih, bias_hh)
+                given = (in_order(x, reverse), *self.parts(suffix), states[i], cells[i])
                 if self.proj_size:
-                    projection = vars(self)[f"weight_hr_{suffix}"]
-                    out, states[i], cells[i] = projected_lstm(gates, hh, projection, states[i], cells[i], reverse)
+                    out, cells[i] = projected_lstm(*given, vars(self)[f"weight_hr_{suffix}"])
                 else:
-                    both = lstm_sequence(gates, hh, states[i], cells[i], reverse)
-                    out, last = both[0], 0 if reverse else -1
-                    states[i], cells[i] = out[last], both[1, last]
-                outs.append(out)
+                    out, cells[i] = lstm_sequence(*given)
+                states[i] = out[-1]
+                outs.append(in_order(out, reverse))
             x = self.between(outs, layer)
         return self.finished(x, single), (self.last(states, single), self.last(cells, single))
 
 
 def projected_lstm(
-    gates: Tensor, weight: Tensor, projection: Tensor, h: Tensor, c: Tensor, reverse: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the projected states of an LSTM, the last of them, and the last cell."""
+    x: Tensor,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    bias_ih: Tensor | None,
+    bias_hh: Tensor | None,
+    h: Tensor,
+    c: Tensor,
+    projection: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Return the projected states of an LSTM, and the last cell."""
     states = []
-    for t in steps_in_order(len(gates), reverse):
-        h, c = lstm_step(gates[t], h, c, weight)
+    for gates in F.linear(x, weight_ih, summed(bias_ih, bias_hh)):
+        h, c = lstm_step(gates, h, c, weight_hh)
         h = h @ projection.T
         states.append(h)
-    return stacked(states, reverse), h, c
+    return ops.stack(states), c
+
+
+def in_order(steps: Tensor, reverse: bool) -> Tensor:
+    return steps[::-1] if reverse else steps
 
 
 class GRU(Recurrent):
@@ -345,10 +345,9 @@ class GRU(Recurrent):
         for layer, ways in self.walk():
             outs = []
             for i, suffix, reverse in ways:
-                ih, hh, bias_ih, bias_hh = self.parts(suffix)
-                out = gru_sequence(gates_of(x, ih, bias_ih), hh, bias_hh, states[i], reverse)
-                states[i] = out[0 if reverse else -1]
-                outs.append(out)
+                out = gru_sequence(in_order(x, reverse), *self.parts(suffix), states[i])
+                states[i] = out[-1]
+                outs.append(in_order(out, reverse))
             x = self.between(outs, layer)
         return self.finished(x, single), self.last(states, single)
 

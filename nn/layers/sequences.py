@@ -1,97 +1,202 @@
 """Recurrences over whole sequences, as one operation each.
 
 A step of a recurrent layer is a dozen small operations; recorded one by one they would cost more than they compute. So
-each recurrence has a joint rule on arrays, which goes back through the sequence by itself and takes the gradient of the
-weights in one product for all steps. The composed form, step by step, is for higher derivatives.
+each recurrence has a joint rule on arrays, which goes back through the sequence by itself. The composed form, step by
+step, is for higher derivatives.
 
-Splitting the batch over threads does not pay: steps are too short to hide that Python runs one thread at a time.
+Inside, arrays of a step are (features, N), not (N, features): the numbers of a gate then lie together, and NumPy has
+one loop over them instead of one for each example. An LSTM takes 0.8 of the time so. What a step multiplies is one
+array, its input, 1 and the state before it, so that its gates are one product.
 
-What depends on the input alone, `gates` = x @ weight_ih.T + bias, comes in for all steps at once: (T, N, gates * H).
+The weights' gradients follow the way back through the sequence in another thread, some steps behind: that takes 0.8 of
+its time. Splitting the batch over threads does not pay: steps are too short to hide that Python runs one thread at a
+time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 import numpy as np
 
 from autograd import operation, ops
 from autograd.operation import Array
+from autograd.threads import follow
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"tanh": ops.tanh, "relu": ops.relu}
+BLOCK: Final = 1 << 19  # bytes of what is sent to the gates, from which the weights get their gradients at once
+WHOLE: Final = slice(None)
 
 
-def order(steps: int, reverse: bool) -> Sequence[int]:
-    return range(steps - 1, -1, -1) if reverse else range(steps)
+class Steps:
+    """What the steps of a sequence multiply: `array` (T + 1, rows, N).
+
+    Each has its input, 1 if there are biases, and the state before it; the last has the last state alone. Inputs that
+    are wider than the state are left out: one product with all `inputs` (T, N, F) takes less.
+    """
+
+    def __init__(self, x: Array, h: Array, biased: bool, dtype: np.dtype[Any]) -> None:
+        self.count, self.n, self.features = x.shape
+        self.size, self.width, self.biased = h.shape[1], self.features + biased, biased
+        self.narrow = self.features <= self.size
+        before = self.features if self.narrow else 0
+        self.array = np.empty((self.count + 1, before + biased + self.size, self.n), dtype)
+        self.array[:, before : before + biased] = 1
+        self.states = self.array[:, -self.size :]  # before each step, and after the last
+        self.states[0] = h.T
+        if self.narrow:
+            self.array[:-1, :before] = x.swapaxes(1, 2)
+        else:
+            self.inputs = np.ascontiguousarray(x, dtype)
+
+    def by_inputs(self, weight: Array) -> Array:
+        """Return the products of `weight` (rows, F + 1) with all inputs and 1, (T, rows, N)."""
+        if self.narrow:
+            found = weight @ together(self.array[:-1, : self.width])
+            return found.reshape(len(weight), self.count, self.n).swapaxes(0, 1)
+        found = self.inputs.reshape(-1, self.features) @ weight[:, : self.features].T
+        if self.biased:
+            found += weight[:, -1]
+        return found.reshape(self.count, self.n, len(weight)).swapaxes(1, 2)
+
+    def by_steps(self, weight: Array) -> Callable[[int, Array], Array]:
+        """Return what writes the product of `weight` (rows, F + 1 + H) with a step into an array."""
+        if self.narrow:
+            return lambda t, out: np.matmul(weight, self.array[t], out=out)
+        ahead, by_state, states = self.by_inputs(weight[:, : self.width]), weight[:, self.width :], self.states
+        return lambda t, out: np.add(np.matmul(by_state, states[t], out=out), ahead[t], out=out)
+
+    def gradients(
+        self,
+        lead: Iterator[slice],
+        sent: Array,
+        needed: bool,
+        to_inputs: slice = WHOLE,
+        to_state: slice = WHOLE,
+        biased: bool = False,
+    ) -> tuple[Array, Array]:
+        """Return the gradients of what multiplies inputs and 1, and of what multiplies states, `biased` with the 1.
+
+        `lead` writes what is `sent` (T, rows, N), and yields the steps for which that is done. Of its rows, some go to
+        the products with inputs and some to those with states.
+        """
+        columns = self.size + biased
+        by_state = np.zeros((len(sent[0, to_state]), columns), sent.dtype)
+        by_input = np.zeros((len(sent[0, to_inputs]), self.width), sent.dtype)
+        if not needed:
+            deque(lead, maxlen=0)
+            return by_input, by_state
+
+        def add(some: slice) -> None:
+            left, right = together(sent[some]), together(self.array[some])
+            np.add(by_state, left[to_state] @ right[-columns:].T, out=by_state)
+            if self.narrow:
+                np.add(by_input, left[to_inputs] @ right[: self.width].T, out=by_input)
+
+        follow(lead, add, by_state.size * self.count * self.n)
+        if not self.narrow:
+            left = together(sent[:, to_inputs])
+            np.matmul(left, self.inputs.reshape(-1, self.features), out=by_input[:, : self.features])
+            if self.biased:
+                np.sum(left, axis=1, out=by_input[:, -1])
+        return by_input, by_state
+
+    def parted(self, by_input: Array) -> tuple[Array, Array | None]:
+        """Return the gradients of a weight of the inputs and its bias."""
+        return by_input[:, : self.features], by_input[:, -1] if self.biased else None
 
 
-def previous(states: Array, first: Array, t: int, reverse: bool) -> Array:
-    """Return the state before step t: `first` before the first of them."""
-    t += 1 if reverse else -1
-    return states[t] if 0 <= t < len(states) else first
+def joined(weight_ih: Array, bias: Array, weight_hh: Array, dtype: np.dtype[Any]) -> Array:
+    """Return what multiplies input, 1 and state: (rows, F + 1 + H)."""
+    parts = (weight_ih, weight_hh) if bias is None else (weight_ih, bias[:, None], weight_hh)
+    return np.concatenate(parts, axis=1, dtype=dtype)
 
 
-def stacked(states: list[Array], reverse: bool) -> Array:
-    return ops.stack(states[::-1] if reverse else states)
+def together(some: Array) -> Array:
+    """Return (T, rows, N) as (rows, T * N)."""
+    return some.swapaxes(0, 1).reshape(some.shape[1], -1)
 
 
-def gates_in(array: Array, size: int) -> list[Array]:
-    """Return the numbers of each gate, of (N, gates * size)."""
-    return [array[:, start : start + size] for start in range(0, array.shape[1], size)]
+def from_the_end(sent: Array) -> Iterator[slice]:
+    """Yield the steps of `sent`, as many at a time as the weights get their gradients from at once."""
+    count = max(1, BLOCK // max(1, sent[0].nbytes))
+    for stop in range(len(sent), 0, -count):
+        yield slice(max(0, stop - count), stop)
 
 
-def weight_of(sent: Array, states: Array, first: Array, reverse: bool) -> Array:
-    """Return the gradient of a recurrent weight from what is sent to each step's gates: one product for all steps."""
-    to_first, to_rest = (sent[-1], sent[:-1]) if reverse else (sent[0], sent[1:])
-    rest = states[1:] if reverse else states[:-1]
-    total = to_first.T @ first
-    total += to_rest.reshape(-1, sent.shape[-1]).T @ rest.reshape(-1, states.shape[-1])
-    return total
+def backwards(some: slice) -> range:
+    return range(some.start, some.stop)[::-1]
 
 
-def by_gate(array: Array, gates: int) -> Array:
-    """Return (..., N, gates * H) as (..., gates, N, H), which shares memory."""
-    return array.reshape(*array.shape[:-1], gates, array.shape[-1] // gates).swapaxes(-2, -3)
+def to_inputs(sent: Array, weight: Array) -> Array:
+    """Return the gradient of inputs (T, N, F) from what is sent (T, rows, N) to their product with (rows, F)."""
+    return np.matmul(sent.swapaxes(1, 2), weight)
 
 
-# h = activation(gates + h @ weight.T)
+def type_of(*arrays: Array) -> np.dtype[Any]:
+    return np.result_type(*(a for a in arrays if a is not None))
+
+
+def linear(x: Array, weight: Array, bias: Array) -> Array:
+    return x @ weight.T if bias is None else x @ weight.T + bias
+
+
+def summed(bias_ih: Array, bias_hh: Array) -> Array:
+    return None if bias_ih is None else bias_ih + bias_hh
+
+
+# h = activation(gates + h @ weight.T). With one gate there is nothing to gain from another layout; `gates` is
+# x @ weight_ih.T + bias for all steps.
 
 
 def rnn_step(gates: Array, h: Array, weight: Array, activation: str) -> Array:
     return ACTIVATIONS[activation](gates + h @ weight.T)
 
 
-def rnn_by_steps(gates: Array, weight: Array, h: Array, activation: str, reverse: bool) -> Array:
+def rnn_by_steps(gates: Array, weight: Array, h: Array, activation: str) -> Array:
     states = []
-    for t in order(len(gates), reverse):
-        h = rnn_step(gates[t], h, weight, activation)
+    for some in gates:
+        h = rnn_step(some, h, weight, activation)
         states.append(h)
-    return stacked(states, reverse)
+    return ops.stack(states)
 
 
 def rnn_rule(
-    g: Array, needs: tuple[bool, ...], out: Array, weight: Array, h: Array, activation: str, reverse: bool
+    g: Array, needs: tuple[bool, ...], out: Array, weight: Array, h: Array, activation: str
 ) -> tuple[Array, Array, Array]:
     slope = 1 - out * out if activation == "tanh" else (out > 0).astype(out.dtype)
     sent = np.empty_like(out)
     back = np.zeros_like(h)
-    for t in order(len(out), not reverse):
+    for t in range(len(out))[::-1]:
         np.multiply(g[t] + back, slope[t], out=sent[t])
         back = sent[t] @ weight
-    return sent, weight_of(sent, out, h, reverse) if needs[1] else None, back
+    size = out.shape[-1]
+    to_weight = sent[0].T @ h + sent[1:].reshape(-1, size).T @ out[:-1].reshape(-1, size) if needs[1] else None
+    return sent, to_weight, back
 
 
 @operation(inputs=("gates", "weight", "h"), joint=rnn_rule, composed=rnn_by_steps)
-def rnn_sequence(gates: Array, weight: Array, h: Array, activation: str = "tanh", reverse: bool = False) -> Array:
+def rnn_sequence(gates: Array, weight: Array, h: Array, activation: str = "tanh") -> Array:
     """Return the states (T, N, H) of a plain recurrence; `activation` is "tanh" or "relu"."""
     out = np.empty(gates.shape, np.result_type(gates, weight, h))
     apply = np.tanh if activation == "tanh" else ops.relu
-    for t in order(len(gates), reverse):
+    for t in range(len(gates)):
         out[t] = h = apply(gates[t] + h @ weight.T)
     return out
 
 
 # The gates of the LSTM are input, forget, cell, output: c = f * c + i * g, h = o * tanh(c)
+
+INWARDS: Final = [2, 0, 1, 3]  # inside, the cell's comes first: the three sigmoids are then one array, as is what
+OUTWARDS: Final = [1, 2, 0, 3]  # leads to the cell
+
+
+def in_order(array: Array, order: list[int]) -> Array:
+    """Return rows gate by gate, each (H, columns), in this order."""
+    gates = array.reshape(len(order), -1, array.shape[-1])
+    return gates[order].reshape(array.shape)
 
 
 def lstm_step(gates: Array, h: Array, c: Array, weight: Array) -> tuple[Array, Array]:
@@ -103,77 +208,84 @@ def lstm_step(gates: Array, h: Array, c: Array, weight: Array) -> tuple[Array, A
     return o * ops.tanh(c), c
 
 
-def lstm_by_steps(gates: Array, weight: Array, h: Array, c: Array, reverse: bool) -> Array:
-    hidden, cells = [], []
-    for t in order(len(gates), reverse):
-        h, c = lstm_step(gates[t], h, c, weight)
-        hidden.append(h)
-        cells.append(c)
-    return ops.stack([stacked(hidden, reverse), stacked(cells, reverse)])
+def lstm_by_steps(
+    x: Array, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array, h: Array, c: Array
+) -> tuple[Array, Array]:
+    states = []
+    for gates in linear(x, weight_ih, summed(bias_ih, bias_hh)):
+        h, c = lstm_step(gates, h, c, weight_hh)
+        states.append(h)
+    return ops.stack(states), c
 
 
-def lstm_slopes(gates: Array, cell: Array, cell_before: Array, slopes: Array, to_cell: Array) -> None:
-    """Write what gradients are multiplied with: the cell's for i, f and g, the state's for o and for the cell."""
-    i, _, g, o = gates
-    squashed = np.tanh(cell)
-    np.multiply(gates, gates, out=slopes)
-    np.subtract(gates[:2], slopes[:2], out=slopes[:2])
-    np.subtract(1, slopes[2], out=slopes[2])
-    np.subtract(o, slopes[3], out=slopes[3])
-    for slope, factor in zip(slopes, (g, cell_before, i, squashed), strict=True):
-        slope *= factor
-    np.multiply(squashed, squashed, out=squashed)
-    np.subtract(1, squashed, out=to_cell)
-    to_cell *= o
+def lstm_rule(g: list[Array], needs: tuple[bool, ...], aux: tuple[Steps, Array, Array, Array]) -> tuple[Array, ...]:
+    (to_states, to_cell), (steps, weight, opened, cells) = g, aux
+    size = cells.shape[1]
+    sent, other = np.empty_like(opened), np.empty_like(cells[0])
+    back, carry = np.zeros_like(other), np.array(to_cell.T, order="C")
+    by_state = np.ascontiguousarray(weight[:, steps.width :].T)
+
+    def lead() -> Iterator[slice]:
+        for some in from_the_end(sent):
+            for t in backwards(some):
+                (new, i, f, o), sigmoids = opened[t], opened[t, 1:]
+                to_new, to_i, to_f, to_o = slopes = sent[t]
+                np.add(back, to_states[t].T, out=back)
+                np.multiply(opened[t], opened[t], out=slopes)
+                np.subtract(1, to_new, out=to_new)
+                np.subtract(sigmoids, slopes[1:], out=slopes[1:])
+                to_new *= i
+                to_i *= new
+                to_f *= cells[t]
+                to_o *= np.tanh(cells[t + 1], out=other)
+                to_o *= back
+                np.multiply(other, other, out=other)
+                np.subtract(1, other, out=other)
+                np.multiply(other, o, out=other)
+                np.add(carry, np.multiply(other, back, out=other), out=carry)
+                slopes[:3] *= carry
+                np.multiply(carry, f, out=carry)
+                np.matmul(by_state, slopes.reshape(4 * size, -1), out=back)
+            yield some
+
+    rows = sent.reshape(len(sent), 4 * size, -1)
+    by_input, by_before = (in_order(found, OUTWARDS) for found in steps.gradients(lead(), rows, any(needs[1:5])))
+    to_ih, to_bias = steps.parted(by_input)
+    to_x = to_inputs(rows, weight[:, : steps.features]) if needs[0] else None
+    return to_x, to_ih, by_before, to_bias, to_bias, back.T, carry.T
 
 
-def lstm_rule(
-    g: Array, needs: tuple[bool, ...], out: Array, aux: Array, weight: Array, h: Array, c: Array, reverse: bool
-) -> tuple[Array, ...]:
-    hidden, cells = out
-    steps, dtype = len(cells), cells.dtype
-    sent = np.empty((steps, len(c), 4 * c.shape[1]), dtype)
-    sent_by_gate = by_gate(sent, 4)
-    slopes, to_cell, product = np.empty(aux.shape[1:], dtype), np.empty(c.shape, dtype), np.empty(c.shape, dtype)
-    back, carry = np.zeros(h.shape, dtype), np.zeros(c.shape, dtype)
-    for t in order(steps, not reverse):
-        lstm_slopes(aux[t], cells[t], previous(cells, c, t, reverse), slopes, to_cell)
-        back += g[0, t]
-        carry += g[1, t]
-        carry += np.multiply(back, to_cell, out=product)
-        np.multiply(carry, slopes[:3], out=sent_by_gate[t, :3])
-        np.multiply(back, slopes[3], out=sent_by_gate[t, 3])
-        carry *= aux[t, 1]
-        np.matmul(sent[t], weight, out=back)
-    return sent, weight_of(sent, hidden, h, reverse) if needs[1] else None, back, carry
-
-
-@operation(inputs=("gates", "weight", "h", "c"), joint=lstm_rule, composed=lstm_by_steps, aux=True)
-def lstm_sequence(gates: Array, weight: Array, h: Array, c: Array, reverse: bool = False) -> tuple[Array, Array]:
-    """Return the states and the cells of an LSTM, (2, T, N, H)."""
-    steps, (n, size) = len(gates), c.shape
-    dtype = np.result_type(gates, weight, h, c)
-    out, activated = np.empty((2, steps, n, size), dtype), np.empty((steps, 4, n, size), dtype)
-    # One product for all gates; the sum then leaves each gate together in memory, for the operations on it.
-    matrix, product = np.ascontiguousarray(weight.T), np.empty((n, 4 * size), dtype)
+@operation(
+    inputs=("x", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "h", "c"),
+    joint=lstm_rule,
+    composed=lstm_by_steps,
+    aux=True,
+    outputs=(True, True),
+)
+def lstm_sequence(
+    x: Array, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array, h: Array, c: Array
+) -> tuple[tuple[Array, Array], Any]:
+    """Return the states (T, N, H) of an LSTM and its last cell (N, H); both biases may be None."""
+    count, (n, size) = len(x), c.shape
+    dtype, bias = type_of(x, weight_ih, weight_hh, bias_ih, bias_hh, h, c), summed(bias_ih, bias_hh)
+    steps, weight = Steps(x, h, bias is not None, dtype), in_order(joined(weight_ih, bias, weight_hh, dtype), INWARDS)
+    opened, cells = np.empty((count, 4, size, n), dtype), np.empty((count + 1, size, n), dtype)
+    cells[0], states, other = c.T, steps.states, np.empty((size, n), dtype)
     # One tanh for all gates, since sigmoid(z) = (1 + tanh(z / 2)) / 2: NumPy's tanh takes a fifth of the time of exp.
-    scale, shift = np.array([[0.5], [0.5], [1], [0.5]], dtype)[..., None], np.array([0.5, 0.5, 0, 0.5], dtype)
-    squashed = np.empty((n, size), dtype)
-    for t in order(steps, reverse):
-        opened, (state, cell) = activated[t], out[:, t]
-        np.matmul(h, matrix, out=product)
-        product += gates[t]  # here, where both lie alike: gate by gate it takes twice the time
-        np.multiply(by_gate(product, 4), scale, out=opened)
-        np.tanh(opened, out=opened)
-        opened *= scale
-        opened += shift[:, None, None]
-        i, f, g, o = opened
-        np.multiply(f, c, out=cell)
-        cell += np.multiply(i, g, out=squashed)
-        np.tanh(cell, out=squashed)
-        np.multiply(o, squashed, out=state)
-        h, c = state, cell
-    return out, activated
+    halved = weight.copy()
+    halved[size:] *= 0.5
+    multiply = steps.by_steps(halved)
+    for t in range(count):
+        gates, sigmoids, cell = opened[t], opened[t, 1:], cells[t + 1]
+        multiply(t, gates.reshape(4 * size, n))
+        np.tanh(gates, out=gates)
+        sigmoids *= 0.5
+        sigmoids += 0.5
+        new, i, f, o = gates
+        np.multiply(f, cells[t], out=cell)
+        cell += np.multiply(i, new, out=other)
+        np.multiply(o, np.tanh(cell, out=other), out=states[t + 1])
+    return (states[1:].swapaxes(1, 2), cells[-1].T), (steps, weight, opened, cells)
 
 
 # The GRU's gates are reset, update, new: n = tanh(gates_n + r * (h @ weight_n.T + bias_n)), h = (1 - z) * n + z * h
@@ -181,78 +293,87 @@ def lstm_sequence(gates: Array, weight: Array, h: Array, c: Array, reverse: bool
 
 def gru_step(gates: Array, h: Array, weight: Array, bias: Array) -> Array:
     size = h.shape[-1]
-    inner = h @ weight.T
-    if bias is not None:
-        inner = inner + bias
+    inner = linear(h, weight, bias)
     r = ops.sigmoid(gates[..., :size] + inner[..., :size])
     z = ops.sigmoid(gates[..., size : 2 * size] + inner[..., size : 2 * size])
     n = ops.tanh(gates[..., 2 * size :] + r * inner[..., 2 * size :])
     return n + z * (h - n)
 
 
-def gru_by_steps(gates: Array, weight: Array, bias: Array, h: Array, reverse: bool) -> Array:
+def gru_by_steps(x: Array, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array, h: Array) -> Array:
     states = []
-    for t in order(len(gates), reverse):
-        h = gru_step(gates[t], h, weight, bias)
+    for gates in linear(x, weight_ih, bias_ih):
+        h = gru_step(gates, h, weight_hh, bias_hh)
         states.append(h)
-    return stacked(states, reverse)
+    return ops.stack(states)
 
 
-def gru_rule(
-    g: Array, needs: tuple[bool, ...], out: Array, aux: Array, weight: Array, h: Array, reverse: bool
-) -> tuple[Array, ...]:
-    steps, (n, size), dtype = len(out), h.shape, out.dtype
-    to_gates, to_inner = np.empty((2, steps, n, 3 * size), dtype)
-    gates_by_gate, inner_by_gate = by_gate(to_gates, 3), by_gate(to_inner, 3)
-    back, sent, product = np.zeros((n, size), dtype), np.empty((3, n, size), dtype), np.empty((n, size), dtype)
-    for t in order(steps, not reverse):
-        r, z, new, inner = aux[t]
-        to_r, to_z, to_new = sent
-        back += g[t]
-        np.multiply(back, z, out=product)  # what goes on to the state before
-        np.multiply(new, new, out=to_new)
-        np.subtract(1, to_new, out=to_new)
-        to_new *= np.subtract(back, product, out=to_r)
-        np.subtract(previous(out, h, t, reverse), new, out=to_z)
-        to_z *= product
-        to_z -= np.multiply(to_z, z, out=to_r)
-        np.multiply(r, r, out=to_r)
-        np.subtract(r, to_r, out=to_r)
-        to_r *= inner
-        to_r *= to_new
-        gates_by_gate[t] = sent
-        inner_by_gate[t, :2] = sent[:2]
-        np.multiply(to_new, r, out=inner_by_gate[t, 2])
-        np.matmul(to_inner[t], weight, out=back)
-        back += product
-    to_weight = weight_of(to_inner, out, h, reverse) if needs[1] else None
-    return to_gates, to_weight, to_inner.sum(axis=(0, 1)) if needs[2] else None, back
+def gru_rule(g: Array, needs: tuple[bool, ...], aux: tuple[Steps, Array, Array], weight_ih: Array) -> tuple[Array, ...]:
+    steps, weight, opened = aux
+    states, size = steps.states, opened.shape[2]
+    sent, back = np.empty_like(opened), np.zeros_like(opened[0, 0])
+    rest, other = np.empty_like(back), np.empty_like(back)
+    by_state = np.ascontiguousarray(weight[:, -size:].T)
+
+    def lead() -> Iterator[slice]:
+        for some in from_the_end(sent):
+            for t in backwards(some):
+                inner, r, z, new = opened[t]
+                to_inner, to_r, to_z, to_new = sent[t]
+                np.add(back, g[t].T, out=back)
+                np.multiply(back, z, out=rest)  # what goes on to the state before
+                np.multiply(new, new, out=to_new)
+                np.subtract(1, to_new, out=to_new)
+                to_new *= np.subtract(back, rest, out=other)
+                np.subtract(states[t], new, out=to_z)
+                to_z *= rest
+                to_z -= np.multiply(to_z, z, out=other)
+                np.multiply(to_new, r, out=to_inner)
+                np.subtract(to_new, to_inner, out=to_r)
+                to_r *= inner
+                to_r *= r
+                np.matmul(by_state, sent[t, :3].reshape(3 * size, -1), out=back)
+                np.add(back, rest, out=back)
+            yield some
+
+    rows = sent.reshape(len(sent), 4 * size, -1)
+    biased = weight.shape[1] > size
+    by_input, by_before = steps.gradients(lead(), rows, any(needs[1:5]), slice(size, None), slice(3 * size), biased)
+    by_before = in_order(by_before, [1, 2, 0])
+    to_ih, to_bias = steps.parted(by_input)
+    to_x = to_inputs(rows[:, size:], weight_ih) if needs[0] else None
+    return to_x, to_ih, by_before[:, -size:], to_bias, by_before[:, 0] if biased else None, back.T
 
 
-@operation(inputs=("gates", "weight", "bias", "h"), joint=gru_rule, composed=gru_by_steps, aux=True)
-def gru_sequence(gates: Array, weight: Array, bias: Array, h: Array, reverse: bool = False) -> tuple[Array, Array]:
-    """Return the states (T, N, H) of a GRU; `bias` (3 * H,) is that of the recurrent product, or None."""
-    steps, (n, size) = len(gates), h.shape
-    dtype = np.result_type(gates, weight, h) if bias is None else np.result_type(gates, weight, bias, h)
-    out, kept = np.empty((steps, n, size), dtype), np.empty((steps, 4, n, size), dtype)
-    added, matrix, product = by_gate(gates, 3), np.ascontiguousarray(weight.T), np.empty((n, 3 * size), dtype)
-    for t in order(steps, reverse):
-        opened, new, inner, state = kept[t, :2], kept[t, 2], kept[t, 3], out[t]
-        np.matmul(h, matrix, out=product)
-        if bias is not None:
-            product += bias
-        np.add(by_gate(product, 3)[:2], added[t, :2], out=opened)
-        inner[...] = product[:, 2 * size :]
-        opened *= 0.5
-        np.tanh(opened, out=opened)  # as in the LSTM
-        opened *= 0.5
-        opened += 0.5
-        r, z = opened
+@operation(
+    inputs=("x", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "h"), joint=gru_rule, composed=gru_by_steps, aux=True
+)
+def gru_sequence(
+    x: Array, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array, h: Array
+) -> tuple[Array, Any]:
+    """Return the states (T, N, H) of a GRU; both biases may be None."""
+    count, (n, size) = len(x), h.shape
+    dtype = type_of(x, weight_ih, weight_hh, bias_ih, bias_hh, h)
+    steps = Steps(x, h, bias_ih is not None, dtype)
+    # What `new` gets of the state comes first, then reset and update, whose arguments are halved as in the LSTM.
+    weight = in_order(weight_hh if bias_hh is None else np.column_stack((bias_hh, weight_hh)), [2, 0, 1]).astype(dtype)
+    by_input = np.array(weight_ih if bias_ih is None else np.column_stack((weight_ih, bias_ih)), dtype)
+    halved = weight.copy()
+    halved[size:] *= 0.5
+    by_input[: 2 * size] *= 0.5
+    ahead, opened = steps.by_inputs(by_input), np.empty((count, 4, size, n), dtype)
+    states, before = steps.states, steps.array[:, -weight.shape[1] :]
+    for t in range(count):
+        (inner, r, z, new), sigmoids, state = opened[t], opened[t, 1:3].reshape(2 * size, n), states[t + 1]
+        np.matmul(halved, before[t], out=opened[t, :3].reshape(3 * size, n))
+        sigmoids += ahead[t, : 2 * size]
+        np.tanh(sigmoids, out=sigmoids)
+        sigmoids *= 0.5
+        sigmoids += 0.5
         np.multiply(r, inner, out=new)
-        new += added[t, 2]
+        new += ahead[t, 2 * size :]
         np.tanh(new, out=new)
-        np.subtract(h, new, out=state)
+        np.subtract(states[t], new, out=state)
         state *= z
         state += new
-        h = state
-    return out, kept
+    return states[1:].swapaxes(1, 2), (steps, weight, opened)

@@ -107,6 +107,9 @@ CASES = {
         lambda: nn.LSTM(3, 4, 2, batch_first=True, dropout=0.4, proj_size=2),
         [normal(2, 3, 3)],
     ),
+    "LSTM of few inputs": (lambda: nn.LSTM(2, 3, bias=False), [normal(4, 2, 2)]),
+    "GRU of few inputs": (lambda: nn.GRU(2, 3), [normal(4, 2, 2), normal(1, 2, 3)]),
+    "GRU without bias": (lambda: nn.GRU(2, 3, bias=False, bidirectional=True), [normal(3, 2, 2)]),
     "GRU in layers": (lambda: nn.GRU(3, 2, 2, batch_first=True, dropout=0.4, bidirectional=True), [normal(2, 3, 3)]),
     "MultiheadAttention with dropout": (
         lambda: nn.MultiheadAttention(4, 2, 0.3, add_bias_kv=True, add_zero_attn=True, batch_first=True),

@@ -17,6 +17,6 @@ def test_an_empty_batch(layer):
 
 
 def test_a_gru_has_the_dtype_of_all_that_it_computes_with():
-    gates, weight, h = (np.ones(shape, np.float32) for shape in ((2, 3, 12), (12, 4), (3, 4)))
-    given = gates, weight, np.ones(12), h, False
+    x, weight_ih, weight_hh, bias, h = (np.ones(s, np.float32) for s in ((2, 3, 5), (12, 5), (12, 4), (12,), (3, 4)))
+    given = x, weight_ih, weight_hh, bias, bias.astype(np.float64), h
     assert gru_sequence(*given).dtype == gru_by_steps(*given).dtype == np.float64

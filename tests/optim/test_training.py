@@ -10,6 +10,7 @@ import nn
 import optim
 from autograd import Tensor
 from nn.data import DataLoader, TensorDataset
+from nn.layers.sequences import Steps
 from tests.optim.problems import CLOSURES, STEPPING, make, titles
 
 OPTIMIZERS = STEPPING + CLOSURES
@@ -63,6 +64,8 @@ def arrays_in(kept):
         return [kept.data]
     if isinstance(kept, (np.ndarray, np.generic)):
         return [kept]
+    if isinstance(kept, Steps):
+        return arrays_in(vars(kept))
     assert kept is None or callable(kept) or isinstance(kept, (int, float, str, slice, np.dtype)), type(kept)
     return []
 

@@ -213,9 +213,13 @@ CASES: dict[str, list[Case]] = {
         case(3, 4, x=[(5, 3), ((1, 4), (1, 4))]),
         case(3, 4, proj_size=2, x=[(5, 2, 3), ((1, 2, 2), (1, 2, 4))]),
         case(3, 4, 3, x=(5, 2, 3), dropout=1.0, bidirectional=True),
+        case(6, 2, x=(5, 3, 6)),
+        case(6, 2, 2, False, x=(5, 3, 6)),
     ],
     "GRU": [
         *recurrent(),
+        case(6, 2, x=(5, 3, 6)),
+        case(6, 2, 2, False, x=(5, 3, 6)),
         case(3, 4, 1, True, False, 0.0, True, x=[(5, 2, 3), (2, 2, 4)]),
         case(3, 4, 2, x=(5, 2, 3), dropout=1.0),
     ],
