@@ -347,14 +347,39 @@ def test_layouts_of_memory_do_not_matter():
     x, weight = normal(2, 3, 5, 6), normal(4, 3, 2, 2)
     expected = ops.convolution(x, weight)
     channels_last = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    by_row = np.ascontiguousarray(x.swapaxes(1, 2)).swapaxes(1, 2)
     turned = np.ascontiguousarray(x[:, ::-1, :, ::-1])[:, ::-1, :, ::-1]
-    for layout in (channels_last, turned, np.asfortranarray(x)):
+    for layout in (channels_last, by_row, turned, np.asfortranarray(x)):
         close(ops.convolution(layout, np.asfortranarray(weight)), expected)
         close(ops.max_pool(layout, 2), ops.max_pool(x, 2))
         close(ops.avg_pool(layout, 2), ops.avg_pool(x, 2))
     t = Tensor(x, requires_grad=True)
     ops.convolution(t, weight).sum().backward()  # the gradient is a broadcast of one number
     close(t.grad.numpy(), ops.convolution_transpose(np.ones(expected.shape), weight))
+
+
+@pytest.mark.parametrize("padding", [0, 2])
+def test_small_images_stay_in_rows_from_convolution_to_convolution(padding):
+    """The numbers, and those that come back, are those of images that lie as their shape says."""
+    x = Tensor(normal(40, 3, 14, 14), requires_grad=True)
+    weight, bias = Tensor(normal(5, 3, 5, 5), requires_grad=True), Tensor(normal(5), requires_grad=True)
+
+    def lies_in_rows(images):
+        return images.swapaxes(1, 2).flags.c_contiguous
+
+    out = ops.convolution(x, weight, bias, padding=padding)
+    assert lies_in_rows(out.data)
+    pooled = ops.max_pool(ops.relu(out), 2)
+    assert lies_in_rows(pooled.data)
+    close(ops.avg_pool(out.data, 3, 1, 1), ops.avg_pool(np.ascontiguousarray(out.data), 3, 1, 1))
+    sent = normal(*pooled.shape)
+    for g in (sent, np.ascontiguousarray(sent.swapaxes(1, 2)).swapaxes(1, 2)):
+        found = gradients(pooled, [out, x, weight, bias], Tensor(g), retain_graph=True)
+        again = found[0].numpy()  # as its shape says
+        expected = gradients(out, [x, weight, bias], Tensor(again), retain_graph=True)
+        for one, other in zip(found[1:], expected, strict=True):
+            close(one.numpy(), other.numpy())
+        close(found[3].numpy(), again.sum(axis=(0, 2, 3)))
 
 
 def test_integers_convolve_as_integers():

@@ -4,6 +4,7 @@ A row of results depends on as many rows of the image as the kernel has. With im
 one after the other, and the kernel is a matrix from all their numbers to all of the row of results: its numbers along
 a band, and zeros. So a convolution is one product, for which whole rows are copied. Most of it is with zeros; but a
 processor multiplies dozens of numbers in the time in which it copies one of them to its place in a window (im2col).
+Results stay in that order, in which pooling has longer loops too: a LeNet takes 0.9 of the time so.
 
 On two cores and 64 images, the two layers of LeNet take two thirds of the time that they take by `planes` and
 `unrolled`, forward and backward.
@@ -16,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from autograd.kernels.layout import by_row
 from autograd.kernels.moments import is_finite
 from autograd.kernels.windows import Windows
 from autograd.threads import WORTH, share
@@ -77,11 +79,6 @@ class Band:
         return self.taps.sum(axis=-1)
 
 
-def by_row(images: Array) -> Array:
-    """Return images (N, C, H, W) as (N, H, C, W); shares memory."""
-    return images.swapaxes(1, 2)
-
-
 def rows_of(x: Array, windows: Windows, dtype: Any) -> Array:
     """Return what each row of results depends on, as a matrix (N * out rows, kernel rows * C * W)."""
     n, channels, height, width = x.shape
@@ -95,35 +92,39 @@ def rows_of(x: Array, windows: Windows, dtype: Any) -> Array:
     return seen.reshape(n * windows.out[0], read)
 
 
+def all_finite(images: Array) -> bool:
+    """Return `is_finite`, which is quicker where numbers lie in order."""
+    return is_finite(images if images.flags.c_contiguous else by_row(images))
+
+
 def matrix_of(images: Array, dtype: Any) -> Array:
     """Return results as a matrix (N * rows, C * W)."""
     return np.ascontiguousarray(by_row(images), dtype).reshape(-1, images.shape[1] * images.shape[3])
 
 
 def correlate(x: Array, weight: Array, bias: Array, windows: Windows, out: Array) -> bool:
-    """Write the convolution of images with weights (O, C, *kernel), plus the bias (O,) if not None, to `out`.
+    """Write the convolution of images with weights (O, C, *kernel), plus the bias (O,) if not None, to `out`, by row.
 
     Returns whether it could: an Inf or NaN in the images would be spread along its row by the band's zeros.
     """
     matrix = Band(windows, weight.shape, out.dtype).matrix(weight)
-    added = None if bias is None else bias.reshape(-1, 1)
+    added = None if bias is None else np.repeat(bias.astype(out.dtype, copy=False), windows.out[1])
+    results = by_row(out).reshape(-1, windows.out[0], matrix.shape[1])
 
     def part(start: int, stop: int) -> bool:
-        if not is_finite(x[start:stop]):
+        if not all_finite(x[start:stop]):
             return False
-        place = by_row(out[start:stop])
-        found = (rows_of(x[start:stop], windows, out.dtype) @ matrix).reshape(place.shape)
-        if added is None:
-            place[...] = found
-        else:
-            np.add(found, added, out=place)
+        place = results[start:stop].reshape(-1, matrix.shape[1])
+        np.matmul(rows_of(x[start:stop], windows, out.dtype), matrix, out=place)
+        if added is not None:
+            place += added
         return True
 
     return all(share(part, len(x), worth(windows, weight.shape)))
 
 
 def correlate_back(g: Array, weight: Array, windows: Windows, images: Array) -> bool:
-    """Write the transpose of `correlate` to `images` (N, C, H, W): what the gradient of results sends there.
+    """Write the transpose of `correlate` to `images` (N, C, H, W), by row: what the gradient of results sends there.
 
     Returns whether it could, as `correlate` does.
     """
@@ -132,14 +133,21 @@ def correlate_back(g: Array, weight: Array, windows: Windows, images: Array) -> 
     top, rows = windows.before[0], windows.out[0]
 
     def part(start: int, stop: int) -> bool:
-        if not is_finite(g[start:stop]):
+        if not all_finite(g[start:stop]):
             return False
         sent = matrix_of(g[start:stop], images.dtype) @ matrix.T
         sent = sent.reshape(stop - start, rows, windows.kernel[0], channels, width)
-        padded = np.zeros((stop - start, windows.padded[0], channels, width), images.dtype)
+        place = by_row(images[start:stop])
+        padded = (
+            place
+            if height == windows.padded[0]
+            else np.empty((stop - start, windows.padded[0], channels, width), images.dtype)
+        )
+        padded[...] = 0
         for i in range(windows.kernel[0]):
             padded[:, i : i + rows] += sent[:, :, i]
-        by_row(images[start:stop])[...] = padded[:, top : top + height]
+        if padded is not place:
+            place[...] = padded[:, top : top + height]
         return True
 
     return all(share(part, len(g), worth(windows, weight.shape)))

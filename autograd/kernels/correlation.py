@@ -9,7 +9,8 @@ from typing import Any, Final
 import numpy as np
 
 from autograd.kernels import bands, lines, planes, single, unrolled
-from autograd.kernels.layout import by_pixel, channels_last, new_images
+from autograd.kernels.layout import FIRST, LAST, ROWS, by_pixel, by_row, channels_last, new_images, order_of
+from autograd.kernels.moments import sum_of_rows
 from autograd.kernels.windows import Windows
 from autograd.threads import WORTH, crew, share
 
@@ -60,9 +61,12 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: in
     count = len(weight)
     if x.size and single.suits(windows, len(x), weight):
         return single.correlate(x, weight, bias, windows, groups, dtype)
-    out = new_images(count >= MANY, (len(x), count, *windows.out), dtype)
-    if by_bands(windows, weight.shape, groups, dtype) and bands.correlate(x, weight, bias, windows, out):
-        return out
+    shape = (len(x), count, *windows.out)
+    if by_bands(windows, weight.shape, groups, dtype):
+        out = new_images(ROWS, shape, dtype)
+        if bands.correlate(x, weight, bias, windows, out):
+            return out
+    out = new_images(LAST if count >= MANY else FIRST, shape, dtype)
     if by_lines(windows, x, count, groups, dtype):
         if x.ndim == 3:
             done = lines.correlate(x[:, :, None], weight[:, :, None], bias, with_row(windows), out[:, :, None])
@@ -88,14 +92,14 @@ def correlate_back(g: Array, weight: Array, windows: Windows, groups: int) -> Ar
     dtype = np.result_type(g, weight)
     few = by_planes(windows, channels, groups)
     if few and by_bands(windows, weight.shape, groups, dtype):
-        images = new_images(False, (len(g), channels, *windows.size), dtype)
+        images = new_images(ROWS, (len(g), channels, *windows.size), dtype)
         if bands.correlate_back(g, weight, windows, images):
             return images
     if set(windows.stride) == {1} and not few:  # a convolution itself, with the kernel turned round
         split = weight.reshape(groups, out // groups, -1, *windows.kernel).swapaxes(1, 2)
         flipped = np.flip(split, tuple(range(3, split.ndim)))
         return correlate(g, flipped.reshape(channels, out // groups, *windows.kernel), None, turned(windows), groups)
-    images = new_images(channels >= MANY, (len(g), channels, *windows.size), dtype)
+    images = new_images(LAST if channels >= MANY else FIRST, (len(g), channels, *windows.size), dtype)
 
     def part(start: int, stop: int) -> None:
         if few:
@@ -162,4 +166,6 @@ def bias_gradient(g: Array) -> Array:
         pixels = by_pixel(g).reshape(len(g), -1, g.shape[1])
         # As a matrix product: a loop over the channels of each pixel would be a short one.
         return (np.ones((1, pixels.shape[1]), g.dtype) @ pixels).sum(axis=(0, 1))
+    if order_of(g) == ROWS and g.dtype.kind == "f":
+        return sum_of_rows(by_row(g).reshape(-1, g.shape[1] * g.shape[3])).reshape(-1, g.shape[3]).sum(axis=1)
     return g.sum(axis=tuple(range(2, g.ndim))).sum(axis=0)

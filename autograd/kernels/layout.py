@@ -1,17 +1,21 @@
-"""How images (N, C, *size) lie in memory: channels first, as their shape says, or channels last.
+"""How images (N, C, *size) lie in memory: channels first, as their shape says, or last, or within rows.
 
-Users see one shape. Operations with many channels write their results channels last, since matrix products read them
-so; elementwise operations keep the order that they find, and so do pooling and normalisation.
+Users see one shape. Convolutions write their results in the order in which the next one reads fastest: channels last
+where there are many, since matrix products read them so, and row by row, (N, H, C, W), where they went by rows.
+Elementwise operations keep the order that they find, and so do pooling and normalisation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 Array = Any
+FIRST: Final = "channels first"
+LAST: Final = "channels last"
+ROWS: Final = "rows"
 
 
 def channels_last(images: Array) -> bool:
@@ -19,15 +23,31 @@ def channels_last(images: Array) -> bool:
     return bool(images.shape[1] > 1 and images.strides[1] == images.itemsize and images.strides[-1] > images.itemsize)
 
 
+def order_of(images: Array) -> str:
+    """Return how images lie in memory; FIRST if in none of these ways."""
+    if channels_last(images):
+        return LAST
+    if images.ndim == 4 and images.shape[1] > 1 and images.strides[2] > images.strides[1] > images.strides[3]:
+        return ROWS
+    return FIRST
+
+
 def by_pixel(images: Array) -> Array:
     """Return images (N, C, *size) as (N, *size, C); shares memory."""
     return images.transpose(0, *range(2, images.ndim), 1)
 
 
+def by_row(images: Array) -> Array:
+    """Return images (N, C, H, W) as (N, H, C, W); shares memory."""
+    return images.swapaxes(1, 2)
+
+
 def new_images(
-    last: bool, shape: tuple[int, ...], dtype: Any, make: Callable[[tuple[int, ...], Any], Array] = np.empty
+    order: str, shape: tuple[int, ...], dtype: Any, make: Callable[[tuple[int, ...], Any], Array] = np.empty
 ) -> Array:
-    """Return new images of `shape` (N, C, *size), in memory with their channels last or not."""
-    if last:
+    """Return new images of `shape` (N, C, *size), in this order in memory."""
+    if order == LAST:
         return make((shape[0], *shape[2:], shape[1]), dtype).transpose(0, -1, *range(1, len(shape) - 1))
+    if order == ROWS:
+        return by_row(make((shape[0], shape[2], shape[1], *shape[3:]), dtype))
     return make(shape, dtype)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from autograd.kernels import products
-from autograd.kernels.layout import by_pixel, channels_last, new_images
+from autograd.kernels.layout import FIRST, LAST, by_pixel, channels_last, new_images
 from autograd.kernels.windows import Sizes, Windows
 
 Array = Any
@@ -88,7 +88,9 @@ class Unrolled:
         if not any((*windows.before, *windows.after)):
             return images
         if self.padded is None or len(self.padded) < len(images):
-            self.padded = new_images(self.last, (*images.shape[:2], *windows.padded), self.dtype, np.zeros)
+            self.padded = new_images(
+                LAST if self.last else FIRST, (*images.shape[:2], *windows.padded), self.dtype, np.zeros
+            )
         padded = self.padded[: len(images)]
         place, part = windows.inside()
         padded[place] = images[part]
@@ -153,7 +155,7 @@ def correlate_back(g: Array, weight: Array, windows: Windows, groups: int, image
     for some in unrolled.pieces(len(g)):
         sent = unrolled.results(g[some])
         n = len(g[some])
-        padded = new_images(last, (n, groups * each, *windows.padded), images.dtype, np.zeros)
+        padded = new_images(LAST if last else FIRST, (n, groups * each, *windows.padded), images.dtype, np.zeros)
         landing = by_window(padded, groups)
         if last:
             room = np.empty((*sent.shape[:-1], unrolled.numbers), images.dtype)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd.blocks import LIGHT_WORTH, in_pieces
-from autograd.kernels.layout import channels_last, new_images
+from autograd.kernels.layout import new_images, order_of
 from autograd.kernels.windows import Sizes, Windows, check_images, counts, pooled
 from autograd.operation import Array, operation
 from autograd.ops.arithmetic import keep
@@ -26,7 +26,7 @@ def filled(x: Array, windows: Windows, value: Any) -> Array:
     """Return images padded with `value`."""
     if not any((*windows.before, *windows.after)):
         return x
-    padded = new_images(channels_last(x), (*x.shape[:2], *windows.padded), x.dtype)
+    padded = new_images(order_of(x), (*x.shape[:2], *windows.padded), x.dtype)
     padded[...] = value
     padded[windows.inside()[0]] = x
     return padded
@@ -93,7 +93,7 @@ def winners_of(
 ) -> Array:
     """Return the place in the kernel of the largest number of each window, of which `best` is the array."""
     windows = pooled(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
-    winners = new_images(channels_last(x), best.shape, np.min_scalar_type(math.prod(windows.kernel) - 1))
+    winners = new_images(order_of(x), best.shape, np.min_scalar_type(math.prod(windows.kernel) - 1))
     lowest, has_padding = lowest_of(x.dtype), any((*windows.before, *windows.after))
 
     def work(some: slice) -> None:
@@ -122,7 +122,7 @@ def max_pool_rule(
     if isinstance(g, Tensor):
         sent = [scatter(np.where(aux == tap, g, 0.0), under, shape) for tap, (_, under) in enumerate(windows.taps())]
         return sum(sent[1:], sent[0])[windows.inside()[0]]
-    padded = new_images(channels_last(aux), shape, g.dtype, np.zeros)
+    padded = new_images(order_of(aux), shape, g.dtype, np.zeros)
     apart = all(s >= r for s, r in zip(windows.stride, windows.reach, strict=True))
 
     def work(some: slice) -> None:
@@ -169,7 +169,7 @@ def max_pool(
     """
     check_images(x)
     windows = pooled(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
-    best = new_images(channels_last(x), (*x.shape[:2], *windows.out), x.dtype)
+    best = new_images(order_of(x), (*x.shape[:2], *windows.out), x.dtype)
 
     def work(some: slice) -> None:
         take_largest(filled(x[some], windows, lowest_of(x.dtype)), windows, best[some])
@@ -199,7 +199,7 @@ def avg_pool_rule(
     if isinstance(g, Tensor):
         sent = [scatter(part, under, shape) for _, under in windows.taps()]
         return sum(sent[1:], sent[0])[windows.inside()[0]]
-    padded = new_images(channels_last(g), shape, g.dtype, np.zeros)
+    padded = new_images(order_of(g), shape, g.dtype, np.zeros)
     if tiles(windows):
         split(padded, windows)[...] = np.expand_dims(part, tuple(range(3, 2 * len(windows.size) + 2, 2)))
         return padded
@@ -249,7 +249,7 @@ def avg_pool(
     check_images(x)
     windows = pooled(x.shape[2:], kernel_size, stride, padding, 1, ceil_mode)
     dtype = x.dtype if x.dtype.kind == "f" else np.dtype(float)
-    means = new_images(channels_last(x), (*x.shape[:2], *windows.out), dtype, np.zeros)
+    means = new_images(order_of(x), (*x.shape[:2], *windows.out), dtype, np.zeros)
     number = counts(windows, count_include_pad, padding).astype(dtype)
     if tiles(windows):
         split(x, windows).sum(axis=tuple(range(3, 2 * len(windows.size) + 2, 2)), dtype=dtype, out=means)
