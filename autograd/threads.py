@@ -82,6 +82,17 @@ def set_num_threads(number: int) -> None:
         setter(number)
 
 
+def keep_state() -> None:
+    """Have Python keep what it knows of this thread, which C made, for when it calls again.
+
+    Else that is made anew at each call, with memory from the kernel: a share of one short loop takes 0.65 of the time
+    so, a LeNet and a ResNet-20 0.92.
+    """
+    ensure = getattr(getattr(ctypes, "pythonapi", None), "PyGILState_Ensure", None)
+    if ensure is not None:
+        ensure()  # once more than it will be released
+
+
 class Team:
     """The threads of OpenBLAS, as far as they can be had: one caller at a time has them all call Python."""
 
@@ -90,6 +101,7 @@ class Team:
         self.number: int | None = None  # of OpenBLAS's threads, while its products take one
         self.part: Callable[[int], None]
         self.errors: list[BaseException] = []
+        self.known = threading.local()  # whether a thread keeps its state
         self.entry = ENTRY(self.enter)
         self.set = openblas.function("set_num_threads")
         # int gotoblas_pthread(int threads, void *function, void *argument, int step): each thread calls the function,
@@ -99,6 +111,9 @@ class Team:
             self.start.argtypes = (ctypes.c_int, ENTRY, ctypes.c_size_t, ctypes.c_int)
 
     def enter(self, i: int) -> None:
+        if i and not hasattr(self.known, "kept"):
+            keep_state()
+            self.known.kept = True
         try:
             self.part(i)
         except BaseException as error:  # it cannot pass through C

@@ -113,6 +113,16 @@ class TestSharing:
         assert right == [True] * 4
         assert get_num_threads() == 2
 
+    @needs_team
+    def test_python_remembers_the_threads(self, two_threads):
+        local = threading.local()
+
+        def count(a, b):
+            local.calls = getattr(local, "calls", 0) + 1
+            return local.calls
+
+        assert [share(count, 2) for _ in range(3)] == [[1, 1], [2, 2], [3, 3]]
+
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
     def test_a_forked_process_has_threads_of_its_own(self):
         program = (
