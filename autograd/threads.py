@@ -14,10 +14,8 @@ import contextvars
 import ctypes
 import functools
 import os
-import threading
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
 from autograd import openblas
@@ -97,7 +95,10 @@ class Team:
     """The threads of OpenBLAS, as far as they can be had: one caller at a time has them all call Python."""
 
     def __init__(self) -> None:
-        self.free = threading.Lock()
+        import threading  # here, since it takes 2 ms, which all would pay who import us
+
+        self.lock = threading.Lock
+        self.free = self.lock()
         self.number: int | None = None  # of OpenBLAS's threads, while its products take one
         self.part: Callable[[int], None]
         self.errors: list[BaseException] = []
@@ -135,7 +136,7 @@ class Team:
 
     def forget(self) -> None:
         """Begin anew in a forked process, where whoever had the threads is not."""
-        self.free = threading.Lock()
+        self.free = self.lock()
         if self.number is not None:
             self.set(self.number)
             self.number = None
@@ -196,6 +197,8 @@ def follow(lead: Iterable[Item], work: Callable[[Item], object], size: int) -> N
         for item in lead:
             work(item)
         return
+    from queue import SimpleQueue
+
     items: SimpleQueue[Any] = SimpleQueue()
     context = contextvars.copy_context()
     done = False
