@@ -205,10 +205,10 @@ class RNN(Recurrent):
             outs = []
             for i, suffix, reverse in ways:
                 ih, hh, bias_ih, bias_hh = self.parts(suffix)
-                gates = F.linear(in_order(x, reverse), ih, summed(bias_ih, bias_hh))
+                gates = F.linear(directed(x, reverse), ih, summed(bias_ih, bias_hh))
                 out = rnn_sequence(gates, hh, states[i], self.nonlinearity)
                 states[i] = out[-1]
-                outs.append(in_order(out, reverse))
+                outs.append(directed(out, reverse))
             x = self.between(outs, layer)
         return self.finished(x, single), self.last(states, single)
 
@@ -267,13 +267,13 @@ class LSTM(Recurrent):
         for layer, ways in self.walk():
             outs = []
             for i, suffix, reverse in ways:
-                given = (in_order(x, reverse), *self.parts(suffix), states[i], cells[i])
+                given = (directed(x, reverse), *self.parts(suffix), states[i], cells[i])
                 if self.proj_size:
                     out, cells[i] = projected_lstm(*given, vars(self)[f"weight_hr_{suffix}"])
                 else:
                     out, cells[i] = lstm_sequence(*given)
                 states[i] = out[-1]
-                outs.append(in_order(out, reverse))
+                outs.append(directed(out, reverse))
             x = self.between(outs, layer)
         return self.finished(x, single), (self.last(states, single), self.last(cells, single))
 
@@ -297,7 +297,8 @@ def projected_lstm(
     return ops.stack(states), c
 
 
-def in_order(steps: Tensor, reverse: bool) -> Tensor:
+def directed(steps: Tensor, reverse: bool) -> Tensor:
+    """Return the steps in the order in which they are gone through, or back in their own."""
     return steps[::-1] if reverse else steps
 
 
@@ -345,9 +346,9 @@ class GRU(Recurrent):
         for layer, ways in self.walk():
             outs = []
             for i, suffix, reverse in ways:
-                out = gru_sequence(in_order(x, reverse), *self.parts(suffix), states[i])
+                out = gru_sequence(directed(x, reverse), *self.parts(suffix), states[i])
                 states[i] = out[-1]
-                outs.append(in_order(out, reverse))
+                outs.append(directed(out, reverse))
             x = self.between(outs, layer)
         return self.finished(x, single), self.last(states, single)
 

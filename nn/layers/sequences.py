@@ -189,8 +189,9 @@ def rnn_sequence(gates: Array, weight: Array, h: Array, activation: str = "tanh"
 
 # The gates of the LSTM are input, forget, cell, output: c = f * c + i * g, h = o * tanh(c)
 
-INWARDS: Final = [2, 0, 1, 3]  # inside, the cell's comes first: the three sigmoids are then one array, as is what
-OUTWARDS: Final = [1, 2, 0, 3]  # leads to the cell
+# Inside, the cell's gate comes first: so the three sigmoids are one array, and the three that lead to the cell another.
+INWARDS: Final = [2, 0, 1, 3]
+OUTWARDS: Final = [1, 2, 0, 3]
 
 
 def in_order(array: Array, order: list[int]) -> Array:
@@ -239,7 +240,7 @@ def lstm_rule(g: list[Array], needs: tuple[bool, ...], aux: tuple[Steps, Array, 
                 to_f *= cells[t]
                 to_o *= np.tanh(cells[t + 1], out=other)
                 to_o *= back
-                np.multiply(other, other, out=other)
+                np.multiply(other, other, out=other)  # what the cell gets of what is sent to the state
                 np.subtract(1, other, out=other)
                 np.multiply(other, o, out=other)
                 np.add(carry, np.multiply(other, back, out=other), out=carry)
