@@ -26,6 +26,7 @@ Item = TypeVar("Item")
 MOST: Final = 8  # threads that Python can keep busy
 WORTH: Final = 1 << 23  # multiply-adds of matrix products for which a thread is worth its start
 UNDONE: Final = object()
+PATIENCE: Final = 1.0  # seconds after which a thread asks whether what it waits for will come
 ENTRY: Final = ctypes.CFUNCTYPE(None, ctypes.c_size_t)
 
 
@@ -131,8 +132,9 @@ class Team:
             self.set(self.number)
             self.number = None
             del self.part
-        if self.errors:
-            raise self.errors.pop()
+            errors, self.errors = self.errors, []
+        if errors:  # what is to end the program goes before what is wrong with it
+            raise next((error for error in errors if not isinstance(error, Exception)), errors[0])
 
     def forget(self) -> None:
         """Begin anew in a forked process, where whoever had the threads is not."""
@@ -197,23 +199,33 @@ def follow(lead: Iterable[Item], work: Callable[[Item], object], size: int) -> N
         for item in lead:
             work(item)
         return
-    from queue import SimpleQueue
+    from queue import Empty, SimpleQueue
 
     items: SimpleQueue[Any] = SimpleQueue()
     context = contextvars.copy_context()
-    done = False
+    begun = done = False
 
     def take() -> None:
         nonlocal done
-        while (item := items.get()) is not UNDONE:
+        while True:
+            try:
+                item = items.get(timeout=PATIENCE)
+            except Empty:
+                if begun and not ours.errors:
+                    continue
+                return  # it was interrupted before it could say that it has come to its end
+            if item is UNDONE:
+                done = True
+                return
             work(item)
-        done = True
 
     def part(i: int) -> None:
+        nonlocal begun
         if i == 1:
             context.run(take)
             return
         try:
+            begun = True
             for item in lead:
                 items.put(item)
         finally:
@@ -223,5 +235,7 @@ def follow(lead: Iterable[Item], work: Callable[[Item], object], size: int) -> N
         ours.run(part, 2)
     finally:
         ours.free.release()
-    if not done:
+    if not begun:  # it came between C and Python, where none can be passed on
         raise KeyboardInterrupt
+    if not done:  # the other thread did not come, or lost patience too soon
+        take()

@@ -240,3 +240,19 @@ def test_numbers_too_large_for_their_variance_do_not_warn():
     assert np.isinf(var).all()
     assert (mean == 0).all()
     assert (out == 0).all()
+
+
+def test_images_that_lie_by_row_are_normalised_as_others():
+    x, g = normal(4, 3, 5, 6), normal(4, 3, 5, 6, seed=1)
+    weight, bias = normal(3, 1, 1), normal(3, 1, 1, seed=2)
+
+    def derived(lying):
+        inputs = [Tensor(a, requires_grad=True) for a in (x, weight, bias)]
+        inputs[0].data = lying(x)
+        out = ops.normalize(*inputs, axes=(0, 2, 3)).out
+        assert out.data.flags.c_contiguous
+        return [out.detach().numpy(), *(a.numpy() for a in gradients(out, inputs, Tensor(g)))]
+
+    by_row = derived(lambda a: np.ascontiguousarray(a.swapaxes(1, 2)).swapaxes(1, 2))
+    for found, expected in zip(by_row, derived(lambda a: a), strict=True):
+        np.testing.assert_array_equal(found, expected)

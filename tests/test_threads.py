@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -190,10 +191,47 @@ class TestFollowing:
         team().free.release()
 
     @needs_team
-    def test_work_that_was_interrupted_is_no_result(self, two_threads, monkeypatch):
-        monkeypatch.setattr(team(), "entry", threads.ENTRY(lambda i: team().part(i) if i == 0 else None))
+    def test_a_lead_that_was_interrupted_before_it_began_is_an_interrupt(self, two_threads, monkeypatch):
+        monkeypatch.setattr(threads, "PATIENCE", 0.05)
+        monkeypatch.setattr(team(), "entry", threads.ENTRY(lambda i: team().part(i) if i == 1 else None))
         with pytest.raises(KeyboardInterrupt):
             follow([0], id, WORTH)
+        assert team().free.acquire(blocking=False)
+        team().free.release()
+
+    @needs_team
+    def test_what_the_other_thread_leaves_is_worked_on_here(self, two_threads, monkeypatch):
+        monkeypatch.setattr(team(), "entry", threads.ENTRY(lambda i: team().part(i) if i == 0 else None))
+        found = []
+        follow(range(3), found.append, WORTH)
+        assert found == [0, 1, 2]
+
+    @needs_team
+    def test_a_slow_lead_is_waited_for(self, two_threads, monkeypatch):
+        monkeypatch.setattr(threads, "PATIENCE", 0.01)
+
+        def lead():
+            for i in range(3):
+                time.sleep(0.05)
+                yield i
+
+        found = []
+        follow(lead(), found.append, WORTH)
+        assert found == [0, 1, 2]
+
+    @needs_team
+    def test_of_two_errors_the_interrupt_comes_out_and_none_is_kept(self, two_threads):
+        def lead():
+            yield 0
+            time.sleep(0.05)
+            raise KeyboardInterrupt
+
+        def work(item):
+            raise ValueError("work")
+
+        with pytest.raises(KeyboardInterrupt):
+            follow(lead(), work, WORTH)
+        assert not team().errors
 
     def test_modes_hold_there(self, two_threads):
         found = []

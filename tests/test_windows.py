@@ -382,6 +382,13 @@ def test_small_images_stay_in_rows_from_convolution_to_convolution(padding):
         close(found[3].numpy(), again.sum(axis=(0, 2, 3)))
 
 
+def test_the_gradient_of_a_bias_adds_up_many_images_that_lie_by_row():
+    g = np.full((1024, 8, 3, 8), 0.1, np.float32).swapaxes(1, 2)
+    found = correlation.bias_gradient(g)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, 1024 * 64 * 0.1, rtol=1e-6)
+
+
 def test_integers_convolve_as_integers():
     x, weight = np.arange(9).reshape(1, 1, 3, 3), np.array([[[[1, 0], [0, -1]]]])
     out = ops.convolution(x, weight)

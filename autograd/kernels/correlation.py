@@ -10,7 +10,6 @@ import numpy as np
 
 from autograd.kernels import bands, lines, planes, single, unrolled
 from autograd.kernels.layout import FIRST, LAST, ROWS, by_pixel, by_row, channels_last, new_images, order_of
-from autograd.kernels.moments import sum_of_rows
 from autograd.kernels.windows import Windows
 from autograd.threads import WORTH, crew, share
 
@@ -167,5 +166,9 @@ def bias_gradient(g: Array) -> Array:
         # As a matrix product: a loop over the channels of each pixel would be a short one.
         return (np.ones((1, pixels.shape[1]), g.dtype) @ pixels).sum(axis=(0, 1))
     if order_of(g) == ROWS and g.dtype.kind == "f":
-        return sum_of_rows(by_row(g).reshape(-1, g.shape[1] * g.shape[3])).reshape(-1, g.shape[3]).sum(axis=1)
+        rows = by_row(g).reshape(len(g), g.shape[2], -1)
+        by_image = np.ones((1, g.shape[2]), g.dtype) @ rows
+        # In double precision, since many images would add up to many rounding errors.
+        found = by_image.sum(axis=(0, 1), dtype=np.result_type(g.dtype, float))
+        return found.reshape(-1, g.shape[3]).sum(axis=1).astype(g.dtype)
     return g.sum(axis=tuple(range(2, g.ndim))).sum(axis=0)

@@ -2,7 +2,8 @@
 
 Users see one shape. Convolutions write their results in the order in which the next one reads fastest: channels last
 where there are many, since matrix products read them so, and row by row, (N, H, C, W), where they went by rows.
-Elementwise operations keep the order that they find, and so do pooling and normalisation.
+Elementwise operations and pooling keep the order that they find. So does normalisation, except that rows go back to
+channels first: NumPy's sums over all but the channels take three times as long in rows.
 """
 
 from __future__ import annotations
@@ -40,6 +41,11 @@ def by_pixel(images: Array) -> Array:
 def by_row(images: Array) -> Array:
     """Return images (N, C, H, W) as (N, H, C, W); shares memory."""
     return images.swapaxes(1, 2)
+
+
+def without_rows(images: Array) -> Array:
+    """Return images that lie row by row as their shape says, a copy; others as they are."""
+    return np.ascontiguousarray(images) if images.ndim == 4 and order_of(images) == ROWS else images
 
 
 def new_images(

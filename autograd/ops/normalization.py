@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from autograd.kernels import columns, rows
+from autograd.kernels.layout import without_rows
 from autograd.kernels.moments import kept_shape, summed, total
 from autograd.operation import Array, operation
 from autograd.tensor import Tensor
@@ -101,6 +102,7 @@ def normalize_rule(
     x = x.astype(gradient.dtype, copy=False)  # which integers were normalised in
     if name:
         return kernel_rule(KERNELS[name], gradient, needs, x, weight, mean, scale, axes)
+    x, gradient = without_rows(x), without_rows(gradient)
     parts = Parts(x, axes)
     n = max(1, math.prod(x.shape[axis] for axis in axes))
     by_weight: Array = None if weight is None else full_rank(weight, x)
@@ -221,6 +223,7 @@ def normalize(
         mean, var, scale = kernel.normalize(matrix, *vectors, eps, kernel.as_matrix(out, found))
         mean, var, scale = (array.reshape(shape) for array in (mean, var, scale))
         return Normalized(out, mean.squeeze(found), var.squeeze(found)), (mean, scale, found, name)
+    x = without_rows(x)
     parts = Parts(x, found)
     n = max(1, math.prod(x.shape[axis] for axis in found))
     factors = [full_rank(array, x) for array in (weight, bias) if array is not None]

@@ -5,8 +5,9 @@ each recurrence has a joint rule on arrays, which goes back through the sequence
 step, is for higher derivatives.
 
 Inside, arrays of a step are (features, N), not (N, features): the numbers of a gate then lie together, and NumPy has
-one loop over them instead of one for each example. An LSTM takes 0.8 of the time so. What a step multiplies is one
-array, its input, 1 and the state before it, so that its gates are one product.
+one loop over them instead of one for each example. An LSTM takes 0.8 of the time so. What a step of it multiplies is
+one array, its input, 1 and the state before it, so that its gates are one product, unless inputs are wide. A GRU
+multiplies inputs apart, all at once, since the reset gate lies between.
 
 The weights' gradients follow the way back through the sequence in another thread, some steps behind: that takes 0.8 of
 its time. Splitting the batch over threads does not pay: steps are too short to hide that Python runs one thread at a
@@ -33,8 +34,9 @@ WHOLE: Final = slice(None)
 class Steps:
     """What the steps of a sequence multiply: `array` (T + 1, rows, N).
 
-    Each has its input, 1 if there are biases, and the state before it; the last has the last state alone. Inputs that
-    are wider than the state are left out: one product with all `inputs` (T, N, F) takes less.
+    Each has its input, 1 if there are biases, and the state before it; of the last, only the state means anything.
+    Inputs that are wider than the state are left out: one product with all `inputs` (T, N, F) takes less. Where it says
+    F + 1 below, that is F without biases.
     """
 
     def __init__(self, x: Array, h: Array, biased: bool, dtype: np.dtype[Any]) -> None:
