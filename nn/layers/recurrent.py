@@ -410,9 +410,6 @@ class Cell(Module):
         state = result[0] if isinstance(result, tuple) else result
         return math.prod(state.shape[:-1]) * (self.weight_ih.size + self.weight_hh.size)
 
-    def summed_bias(self) -> Tensor | None:
-        return None if self.bias_ih is None or self.bias_hh is None else self.bias_ih + self.bias_hh
-
 
 class RNNCell(Cell):
     """One step of `RNN`: takes (N, input_size) and a state (N, H) to the next state.
@@ -439,7 +436,9 @@ class RNNCell(Cell):
     def forward(self, input: Any, hx: Any = None) -> Tensor:
         x = self.step(input)
         h = self.state(hx, x)
-        return rnn_step(F.linear(x, self.weight_ih, self.summed_bias()), h, self.weight_hh, self.nonlinearity)
+        return rnn_step(
+            F.linear(x, self.weight_ih, summed(self.bias_ih, self.bias_hh)), h, self.weight_hh, self.nonlinearity
+        )
 
     def extra_repr(self) -> str:
         return super().extra_repr() + (", nonlinearity=relu" if self.nonlinearity == "relu" else "")
@@ -462,7 +461,7 @@ class LSTMCell(Cell):
     def forward(self, input: Any, hx: Any = None) -> tuple[Tensor, Tensor]:
         x = self.step(input)
         h, c = (None, None) if hx is None else pair_of(hx)
-        gates = F.linear(x, self.weight_ih, self.summed_bias())
+        gates = F.linear(x, self.weight_ih, summed(self.bias_ih, self.bias_hh))
         return lstm_step(gates, self.state(h, x), self.state(c, x, "a cell"), self.weight_hh)
 
 

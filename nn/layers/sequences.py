@@ -25,6 +25,7 @@ import numpy as np
 from autograd import operation, ops
 from autograd.operation import Array
 from autograd.threads import follow
+from nn import functional as F
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"tanh": ops.tanh, "relu": ops.relu}
 BLOCK: Final = 1 << 19  # bytes of what is sent to the gates, from which the weights get their gradients at once
@@ -110,10 +111,9 @@ class Steps:
         return by_input[:, : self.features], by_input[:, -1] if self.biased else None
 
 
-def joined(weight_ih: Array, bias: Array, weight_hh: Array, dtype: np.dtype[Any]) -> Array:
-    """Return what multiplies input, 1 and state: (rows, F + 1 + H)."""
-    parts = (weight_ih, weight_hh) if bias is None else (weight_ih, bias[:, None], weight_hh)
-    return np.concatenate(parts, axis=1, dtype=dtype)
+def joined(dtype: np.dtype[Any], *parts: Array) -> Array:
+    """Return matrices, and vectors as columns, side by side in a new array; those that are None are left out."""
+    return np.column_stack([part for part in parts if part is not None]).astype(dtype, copy=False)
 
 
 def together(some: Array) -> Array:
@@ -141,12 +141,11 @@ def type_of(*arrays: Array) -> np.dtype[Any]:
     return np.result_type(*(a for a in arrays if a is not None))
 
 
-def linear(x: Array, weight: Array, bias: Array) -> Array:
-    return x @ weight.T if bias is None else x @ weight.T + bias
-
-
 def summed(bias_ih: Array, bias_hh: Array) -> Array:
-    return None if bias_ih is None else bias_ih + bias_hh
+    """Return the sum of what biases there are, None if there are none."""
+    if bias_ih is None or bias_hh is None:
+        return bias_hh if bias_ih is None else bias_ih
+    return bias_ih + bias_hh
 
 
 # h = activation(gates + h @ weight.T). With one gate there is nothing to gain from another layout; `gates` is
@@ -215,7 +214,7 @@ def lstm_by_steps(
     x: Array, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array, h: Array, c: Array
 ) -> tuple[Array, Array]:
     states = []
-    for gates in linear(x, weight_ih, summed(bias_ih, bias_hh)):
+    for gates in F.product(x, weight_ih, summed(bias_ih, bias_hh)):
         h, c = lstm_step(gates, h, c, weight_hh)
         states.append(h)
     return ops.stack(states), c
@@ -271,7 +270,7 @@ def lstm_sequence(
     """Return the states (T, N, H) of an LSTM and its last cell (N, H); both biases may be None."""
     count, (n, size) = len(x), c.shape
     dtype, bias = type_of(x, weight_ih, weight_hh, bias_ih, bias_hh, h, c), summed(bias_ih, bias_hh)
-    steps, weight = Steps(x, h, bias is not None, dtype), in_order(joined(weight_ih, bias, weight_hh, dtype), INWARDS)
+    steps, weight = Steps(x, h, bias is not None, dtype), in_order(joined(dtype, weight_ih, bias, weight_hh), INWARDS)
     opened, cells = np.empty((count, 4, size, n), dtype), np.empty((count + 1, size, n), dtype)
     cells[0], states, other = c.T, steps.states, np.empty((size, n), dtype)
     # One tanh for all gates, since sigmoid(z) = (1 + tanh(z / 2)) / 2: NumPy's tanh takes a fifth of the time of exp.
@@ -296,7 +295,7 @@ def lstm_sequence(
 
 def gru_step(gates: Array, h: Array, weight: Array, bias: Array) -> Array:
     size = h.shape[-1]
-    inner = linear(h, weight, bias)
+    inner = F.product(h, weight, bias)
     r = ops.sigmoid(gates[..., :size] + inner[..., :size])
     z = ops.sigmoid(gates[..., size : 2 * size] + inner[..., size : 2 * size])
     n = ops.tanh(gates[..., 2 * size :] + r * inner[..., 2 * size :])
@@ -305,7 +304,7 @@ def gru_step(gates: Array, h: Array, weight: Array, bias: Array) -> Array:
 
 def gru_by_steps(x: Array, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array, h: Array) -> Array:
     states = []
-    for gates in linear(x, weight_ih, bias_ih):
+    for gates in F.product(x, weight_ih, bias_ih):
         h = gru_step(gates, h, weight_hh, bias_hh)
         states.append(h)
     return ops.stack(states)
@@ -359,8 +358,7 @@ def gru_sequence(
     dtype = type_of(x, weight_ih, weight_hh, bias_ih, bias_hh, h)
     steps = Steps(x, h, bias_ih is not None, dtype)
     # What `new` gets of the state comes first, then reset and update, whose arguments are halved as in the LSTM.
-    weight = in_order(weight_hh if bias_hh is None else np.column_stack((bias_hh, weight_hh)), [2, 0, 1]).astype(dtype)
-    by_input = np.array(weight_ih if bias_ih is None else np.column_stack((weight_ih, bias_ih)), dtype)
+    weight, by_input = in_order(joined(dtype, bias_hh, weight_hh), [2, 0, 1]), joined(dtype, weight_ih, bias_ih)
     halved = weight.copy()
     halved[size:] *= 0.5
     by_input[: 2 * size] *= 0.5
