@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Any, Final
 
 import numpy as np
@@ -24,10 +26,18 @@ def by_ones(rows: Array) -> Array:
     """Return the sum of each row as matrix products with ones, some numbers at a time: rounding errors stay small."""
     n = rows.shape[-1]
     if n <= LONG:
-        return rows @ np.ones(n, rows.dtype)
-    whole, ones = n // ROW * ROW, np.ones(ROW, rows.dtype)
-    parts = rows[..., :whole].reshape(*rows.shape[:-1], -1, ROW) @ ones
-    return parts.sum(axis=-1) + rows[..., whole:] @ ones[: n - whole]
+        return rows @ ones(n, rows.dtype)
+    whole = n // ROW * ROW
+    parts = rows[..., :whole].reshape(*rows.shape[:-1], -1, ROW) @ ones(ROW, rows.dtype)
+    return parts.sum(axis=-1) + rows[..., whole:] @ ones(n - whole, rows.dtype)
+
+
+@functools.lru_cache(maxsize=64)
+def ones(n: int, dtype: Any) -> Array:
+    """Return an array of ones, not to be written to: a third of the time of a sum over a few numbers is to make it."""
+    made = np.ones(n, dtype)
+    made.flags.writeable = False
+    return made
 
 
 def sum_of_rows(rows: Array) -> Array:
@@ -45,10 +55,10 @@ def is_finite(x: Array) -> bool:
 
     In single precision that is so for numbers above 1e19; what asks is only to take another, slower way then.
     """
+    if x.dtype.char in "fd" and x.flags.forc:
+        flat = x.ravel(order="K")
+        return math.isfinite(flat.dot(flat))  # not `@`, which would warn
     with np.errstate(all="ignore"):
-        if x.dtype.char in "fd" and x.flags.forc:
-            flat = x.ravel(order="K")
-            return bool(np.isfinite(flat @ flat))
         return bool(np.isfinite(x.sum()))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import Tensor, gradcheck, gradgradcheck, gradients
+from autograd import Tensor, gradcheck, gradgradcheck, gradients, is_grad_enabled, no_grad
 from nn import functional as F
 from nn import losses
 from nn.cross_entropy import dense_composed, dense_cross_entropy, label_composed, label_cross_entropy
@@ -321,16 +321,37 @@ def test_labels_may_change_after_the_forward_pass():
     np.testing.assert_allclose(x.grad.numpy(), softmax(X) - one_hot(LABELS, 4), atol=1e-14)
 
 
-def test_nothing_but_the_scores_and_two_numbers_an_example_is_kept():
+def test_one_array_like_the_scores_is_kept_for_a_gradient_and_none_without():
     scores = normal(64, 1000)
-    tracemalloc.start()
     x = Tensor(scores, requires_grad=True)
-    before = tracemalloc.get_traced_memory()[0]
-    loss = F.cross_entropy(x, np.zeros(64, int))
-    kept = tracemalloc.get_traced_memory()[0] - before
-    tracemalloc.stop()
-    assert loss.requires_grad
-    assert kept < scores.nbytes / 20
+
+    def kept(x: Tensor) -> int:
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        loss = F.cross_entropy(x, np.zeros(64, int))
+        found = tracemalloc.get_traced_memory()[0] - before
+        tracemalloc.stop()
+        assert loss.requires_grad == (x.requires_grad and is_grad_enabled())
+        return found
+
+    assert kept(x) < scores.nbytes * 1.05
+    assert kept(x.detach()) < scores.nbytes / 20
+    with no_grad():
+        assert kept(x) < scores.nbytes / 20
+
+
+@pytest.mark.parametrize("target", [LABELS, softmax(X)])
+def test_backward_may_come_again_and_change_no_gradient_that_it_gave(target):
+    x = Tensor(X, requires_grad=True)
+    loss = F.cross_entropy(x, target)
+    loss.backward(retain_graph=True)
+    first = x.grad.numpy().copy()
+    x.grad.data[...] += 1  # its own array, not what the loss keeps
+    x.zero_grad()
+    loss.backward(retain_graph=True)
+    np.testing.assert_array_equal(x.grad.numpy(), first)
+    (loss * 3).backward()
+    np.testing.assert_allclose(x.grad.numpy(), first * 4, rtol=1e-14)
 
 
 # What is refused
