@@ -9,6 +9,7 @@ import pytest
 
 import optim
 from autograd import Tensor, no_grad
+from autograd.threads import share, team
 from optim import flat
 from tests.optim.problems import STEPPING, assert_identical, bowl, leaves, make, titles, train, values
 
@@ -42,6 +43,49 @@ def test_blocks_do_not_show(case, monkeypatch):
     monkeypatch.setattr(flat, "LONG", 4)
     train(make(case, blocks), blocks, 5)
     assert_identical(values(whole), values(blocks))
+
+
+def matrices():
+    """Return parameters of which some are long enough to be read where they lie, and one has no gradient at first."""
+    rng = np.random.default_rng(0)
+    sizes = [3, 5000, 7, 3001, 40, 2500]
+    return [Tensor(rng.normal(size=size).astype("float32"), requires_grad=True) for size in sizes]
+
+
+def steps_over(case, params, steps=3):
+    optimizer = make(case, params)
+    for step in range(steps):
+        for i, p in enumerate(params):
+            p.grad = None if i == 3 and not step else Tensor(p.data * 2 + i)
+        optimizer.step()
+    return [p.data.copy() for p in params]
+
+
+@stepping
+@pytest.mark.usefixtures("two_threads")
+def test_threads_share_a_step(case, monkeypatch):
+    monkeypatch.setattr(flat, "LONG", 3000)
+    monkeypatch.setattr(flat, "BLOCK", 1000)
+    alone = steps_over(case, matrices())
+    parts = []
+    monkeypatch.setattr(flat, "WORTH", 100)
+    monkeypatch.setattr(flat, "share", lambda work, *how: parts.append(share(work, *how)))
+    together = steps_over(case, matrices())
+    assert {len(found) for found in parts} == ({1} if case == ("SGD", {"lr": 0.1}) else {2})
+    for a, b in zip(
+        alone, together, strict=True
+    ):  # the last numbers of an array that BLAS adds up are rounded once more
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+    with team().free:  # taken by somebody else
+        assert_identical(steps_over(case, matrices()), together)
+
+
+def test_a_parameter_of_no_numbers_is_stepped_too():
+    x = Tensor(np.zeros((0, 3)), requires_grad=True)
+    optimizer = optim.Adam([x])
+    x.sum().backward()
+    optimizer.step()
+    assert optimizer.state[x]["step"] == 1
 
 
 def test_a_long_gradient_is_not_changed():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import pytest
 
@@ -210,7 +212,7 @@ def test_optimizers_keep_parameters_gradients_and_state_float32(case, name):
     # What it works in, too: a scratch array of float64 would take twice the memory and the time.
     for flats in optimizer._flats:
         for flat in flats:
-            assert_single([flat.values, flat.gradients, *flat.scratch, *flat.arrays.values()], "a buffer")
+            assert_single([flat.values, flat.gradients, *chain(*flat.scratch), *flat.arrays.values()], "a buffer")
 
 
 # The same numbers
