@@ -122,7 +122,8 @@ def max_pool_rule(
     if isinstance(g, Tensor):
         sent = [scatter(np.where(aux == tap, g, 0.0), under, shape) for tap, (_, under) in enumerate(windows.taps())]
         return sum(sent[1:], sent[0])[windows.inside()[0]]
-    padded = new_images(order_of(aux), shape, g.dtype, np.zeros)
+    # Where windows tile the images each number is written: zeros before that would be a pass more.
+    padded = new_images(order_of(aux), shape, g.dtype, np.empty if tiles(windows) else np.zeros)
     apart = all(s >= r for s, r in zip(windows.stride, windows.reach, strict=True))
 
     def work(some: slice) -> None:
@@ -199,10 +200,11 @@ def avg_pool_rule(
     if isinstance(g, Tensor):
         sent = [scatter(part, under, shape) for _, under in windows.taps()]
         return sum(sent[1:], sent[0])[windows.inside()[0]]
-    padded = new_images(order_of(g), shape, g.dtype, np.zeros)
     if tiles(windows):
+        padded = new_images(order_of(g), shape, g.dtype)
         split(padded, windows)[...] = np.expand_dims(part, tuple(range(3, 2 * len(windows.size) + 2, 2)))
         return padded
+    padded = new_images(order_of(g), shape, g.dtype, np.zeros)
 
     def work(some: slice) -> None:
         for _, under in windows.taps():
