@@ -97,7 +97,8 @@ def gradients(
             slope = factor * (product @ weight - middle * sum_of_sent) / n * factor * factor
             done = outer((factor, weight), out=out[some])
             done *= sent
-            np.multiply(x, slope[:, None], out=product)
+            product = outer((slope, 1), out=product)
+            product *= x
             product += (factor * sum_of_sent / n - slope * middle)[:, None]
             done -= product
         return to_weight, to_bias
