@@ -186,7 +186,10 @@ class Flat:
         bounds = list(accumulate((self.bounds[run.last] - self.bounds[run.first] for run in runs), initial=0))
 
         def part(first: int, last: int) -> None:
-            scratch = self.scratch.pop() if self.scratch else self.new_scratch()
+            try:
+                scratch = self.scratch.pop()
+            except IndexError:  # not asked for before, since another thread may be quicker
+                scratch = [aligned(min(BLOCK, self.bounds[-1]), self.real) for _ in range(3)]
             for run, (begin, end) in zip(runs, pairwise(bounds), strict=True):
                 self.update_run(run, max(first, begin) - begin, min(last, end) - begin, group, rule, scratch)
             self.scratch.append(scratch)
@@ -203,9 +206,6 @@ class Flat:
             state = numbers | {name: array[here] for name, array in self.arrays.items()}
             rooms = [room[: high - low] for room in scratch]
             rule.update(group, state, self.values[here], gradient[low:high], *rooms)
-
-    def new_scratch(self) -> list[Array]:
-        return [aligned(min(BLOCK, self.bounds[-1]), self.real) for _ in range(3)]
 
 
 def overwrite(p: Tensor, values: Any) -> None:
