@@ -44,7 +44,10 @@ class Rule(Protocol):
         """Bring the state of a parameter that is plain numbers, like its count of steps, to this step."""
 
     def update(self, group: Group, state: Mapping[str, Any], x: Array, g: Array, a: Array, b: Array, c: Array) -> None:
-        """Change `x` and `state` in place; `g` is not to be changed; `a`, `b` and `c` are scratch."""
+        """Change `x` and `state` in place; `g` is not to be changed; `a`, `b` and `c` are scratch.
+
+        These are any parts of the whole, number by number, and several threads may call this at once.
+        """
 
 
 class Run:
@@ -72,7 +75,7 @@ class Flat:
         self.gradients = aligned(self.bounds[-1], self.real)  # what is read where it lies leaves its part untouched
         self.value_views = self.views(self.values)
         self.gradient_views = self.views(self.gradients)
-        self.scratch: deque[list[Array]] = deque()  # rooms that nobody uses, one for each thread
+        self.scratch: deque[list[Array]] = deque()  # what threads work in: three rooms each, free again after
         self.arrays: dict[str, Array] = {}
         self.numbers: list[dict[str, Any]] = [{} for _ in params]
 
@@ -176,7 +179,7 @@ class Flat:
     def update(self, runs: list[Run], group: Group, rule: Rule) -> None:
         """Update the parameters of all runs, a block at a time. Threads share them, unless the rule has no state.
 
-        Such a rule is one sum for each block, which OpenBLAS shares itself.
+        Such a rule is hardly more than one sum for each block, which OpenBLAS shares itself.
         """
         for run in runs:
             numbers = self.numbers[run.first]

@@ -26,8 +26,9 @@ class Optimizer:
     """What every optimiser has: groups of parameters, options for each group, state for each parameter, `step`.
 
     An optimiser of your own defines `update`, which changes flat arrays in place: `x` are the parameters, `g` their
-    gradients (not to be changed), `a`, `b` and `c` scratch arrays of the same length. State that it needs is named by
-    `buffers`; `state["step"]` counts from 1.
+    gradients (not to be changed), `a`, `b` and `c` scratch arrays of the same length. It is called for parts of all
+    parameters, by several threads at once where they are many. State that it needs is named by `buffers`;
+    `state["step"]` counts from 1.
 
     Parameters
     ----------

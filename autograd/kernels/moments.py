@@ -34,7 +34,7 @@ def by_ones(rows: Array) -> Array:
 
 @functools.lru_cache(maxsize=64)
 def ones(n: int, dtype: Any) -> Array:
-    """Return an array of ones, not to be written to: a third of the time of a sum over a few numbers is to make it."""
+    """Return an array of ones, not to be written to. To make it takes a third of the time of a sum over few numbers."""
     made = np.ones(n, dtype)
     made.flags.writeable = False
     return made

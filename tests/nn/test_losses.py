@@ -354,6 +354,44 @@ def test_backward_may_come_again_and_change_no_gradient_that_it_gave(target):
     np.testing.assert_allclose(x.grad.numpy(), first * 4, rtol=1e-14)
 
 
+@pytest.mark.parametrize("dense", [False, True])
+def test_a_scaled_loss_keeps_the_gradient_of_half_precision(dense):
+    scores, labels = normal(256, 1000), np.arange(256)
+    x = Tensor(scores.astype("float16"), requires_grad=True)
+    target = one_hot(labels, 1000).astype("float16") if dense else labels
+    (F.cross_entropy(x, target) * 1024.0).backward()
+    expected = (softmax(x.data.astype(float)) - one_hot(labels, 1000)) * 4
+    error = np.abs(x.grad.numpy() - expected) / np.abs(expected)
+    assert np.median(error) < 1e-3
+    assert x.grad.dtype == np.float16
+
+
+@pytest.mark.filterwarnings("error")
+def test_weights_that_add_up_to_next_to_nothing():
+    x = Tensor(np.zeros((2, 4), "float32"), requires_grad=True)
+    loss = F.cross_entropy(x, [0, 1], weight=np.full(4, 1e-40))
+    np.testing.assert_allclose(loss.item(), np.log(4), rtol=1e-5)
+    with no_grad():
+        np.testing.assert_allclose(F.cross_entropy(x, [0, 1], weight=np.full(4, 1e-40)).item(), np.log(4), rtol=1e-5)
+    scores = Tensor([[0.0, 1.0], [1.0, 3.0]], requires_grad=True)
+    loss = F.cross_entropy(scores, [0, 1], weight=[1.0, -1.0])  # as PyTorch: something over 0
+    assert loss.item() == np.inf
+    loss.backward()
+    assert not np.isfinite(scores.grad.numpy()).any()
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_is_ignored_sends_nothing_whatever_the_scale():
+    labels = np.array([0, 9, 1, 9, 2])
+    rows = labels == 9
+    for scale in (1.0, 3.0, np.inf):
+        x = Tensor(X, requires_grad=True)
+        (F.cross_entropy(x, labels, ignore_index=9) * scale).backward()
+        assert (x.grad.numpy()[rows] == 0).all()
+        expected = (softmax(X) - one_hot(np.where(rows, 0, labels), 4))[~rows] / 3 * scale
+        np.testing.assert_allclose(x.grad.numpy()[~rows], expected, atol=1e-14)
+
+
 # What is refused
 
 
