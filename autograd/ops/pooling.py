@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from autograd.ops.indexing import scatter
 from autograd.tensor import Tensor
 
 __all__ = ["avg_pool", "max_pool"]
+
+FEW: Final = 16  # numbers of a window that are quicker added up place by place: for 2 x 2 in an eighth of the time
 
 
 def filled(x: Array, windows: Windows, value: Any) -> Array:
@@ -253,7 +255,7 @@ def avg_pool(
     dtype = x.dtype if x.dtype.kind == "f" else np.dtype(float)
     means = new_images(order_of(x), (*x.shape[:2], *windows.out), dtype, np.zeros)
     number = counts(windows, count_include_pad, padding).astype(dtype)
-    if tiles(windows):
+    if tiles(windows) and math.prod(windows.kernel) > FEW:
         split(x, windows).sum(axis=tuple(range(3, 2 * len(windows.size) + 2, 2)), dtype=dtype, out=means)
         means /= number
         return means
