@@ -174,8 +174,8 @@ def label_cross_entropy(
 
     def work(some: slice) -> Array:
         part, right = x[some], at(labels[some])
-        found = np.empty_like(part) if to_x is None else to_x[some]
-        top, sums = exponentials(part, found)
+        room = np.empty_like(part) if to_x is None else to_x[some]
+        top, sums = exponentials(part, room)
         log_sums = np.log(sums)
         losses = log_sums[:, 0] - (part[right] - top[:, 0])
         if mass is not None or rest is not None:
@@ -183,10 +183,10 @@ def label_cross_entropy(
         if rest is not None:
             losses += (log_sums * rest_of_all - ((part - top) * rest).sum(axis=1, keepdims=True))[:, 0]
         if to_x is not None:
-            found *= of_some(factor, some) / sums
+            room *= of_some(factor, some) / sums
             if rest is not None:
-                found -= of_some(each, some) * rest
-            found[right] -= of_some(by_label, some)
+                room -= of_some(each, some) * rest
+            room[right] -= of_some(by_label, some)
         return losses
 
     with np.errstate(all="ignore"):  # scores may be Inf
@@ -194,8 +194,8 @@ def label_cross_entropy(
         factor = each if mass is None else each * mass
         by_label = hot * (each[:, 0] if each.ndim else each)
         rest_of_all = 0 if rest is None else rest.sum() if rest.ndim else rest * x.dtype.type(x.shape[1])
-        found = in_pieces(work, len(x), x.size)
-        losses = found[0] if len(found) == 1 else np.concatenate(found)
+        pieces = in_pieces(work, len(x), x.size)
+        losses = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         if kept is not None:
             losses = np.where(kept, losses, 0)
         return averaged(losses, divisor), to_x
@@ -294,6 +294,7 @@ def cross_entropy(
     target = target if isinstance(target, Tensor) else np.asarray(target)
     weight = class_weights(weight, x, name) if x.shape else None
     recording = is_grad_enabled()
+    sends = recording and x.requires_grad
     half = x.dtype.itemsize < 4  # the share of a loss in a mean would leave little of its gradient
     if target.dtype.kind == "f" and target.size:
         if target.shape != x.shape or not x.shape:
@@ -305,19 +306,17 @@ def cross_entropy(
         target = casted(target, x)
         x, target = (x[None], target[None]) if single else (x, target)
         divisor = {"mean": x.size / x.shape[1], "sum": 1, "none": None}[reduction]
-        inside = None if half else divisor
-        both = recording and x.requires_grad, recording and target.requires_grad
-        losses = dense_cross_entropy(x, target, weight, label_smoothing, inside, both)
+        both = sends, recording and target.requires_grad
+        losses = dense_cross_entropy(x, target, weight, label_smoothing, None if half else divisor, both)
     else:
         labels, kept = find_labels(x, target, ignore_index, name)
         single = len(x.shape) == 1
         if single:
             x, labels, kept = x[None], labels[None], None if kept is None else kept[None]
         divisor = divisor_of(labels, kept, weight, reduction)
-        inside = None if half else divisor
-        one = recording and x.requires_grad
-        losses = label_cross_entropy(x, labels, kept, weight, label_smoothing, inside, one)
-    losses = averaged(losses, divisor) if half else losses
+        losses = label_cross_entropy(x, labels, kept, weight, label_smoothing, None if half else divisor, sends)
+    if half:
+        losses = averaged(losses, divisor)
     return losses[0] if single and divisor is None else losses
 
 
