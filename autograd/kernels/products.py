@@ -8,6 +8,7 @@ of 12,000 x 96 and 96 x 32 numbers takes 0.6 of the time so, one of 12,000 x 48 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,7 @@ MOST: Final = 1_000_000  # multiply-adds of a product that they take
 LONGEST: Final = 512  # rows beyond which it gains nothing
 STACKED: Final = 1 << 22  # multiply-adds of small products that are worth a thread
 LEAST: Final = 24  # rows for which it pays to ask for a product
+FEWEST: Final = 4  # where that is one of many in a call of NumPy's
 
 
 def rows_at_a_time(inner: int, out: int) -> int:
@@ -37,6 +39,21 @@ def in_steps(x: Array, step: int) -> tuple[Array, Array]:
     *lead, rows, columns = x.shape
     whole = rows // step * step
     return x[..., :whole, :].reshape(*lead, rows // step, step, columns), x[..., whole:, :]
+
+
+def multiplier(x: Array, columns: int) -> Callable[[Array, Array], Array]:
+    """Return what writes the product of `x` with a matrix of so many columns into an array, on one thread.
+
+    It is for a matrix (rows, inner) that many others are multiplied with, one by one, and goes by some of its rows at a
+    time, each time as many. For 128 x 512 and 512 x 64 numbers that takes 0.73 of the time.
+    """
+    rows, inner = x.shape
+    most = MOST // max(1, inner * columns)
+    step = next((n for n in range(most, FEWEST - 1, -1) if rows % n == 0), 0) if most < rows else 0
+    if not step or openblas.processor() not in DIRECT:
+        return lambda y, out: np.matmul(x, y, out=out)
+    pieces = x.reshape(-1, step, inner)
+    return lambda y, out: np.matmul(pieces, y, out=out.reshape(-1, step, columns))
 
 
 def matmul(x: Array, y: Array, out: Array) -> Array:
