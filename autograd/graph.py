@@ -146,6 +146,8 @@ def is_rows(gradient: Any) -> bool:
 def unbroadcast(gradient: Any, shape: tuple[int, ...]) -> Any:
     """Sum `gradient` over the axes along which an operand of `shape` was broadcast."""
     extra = len(gradient.shape) - len(shape)
+    if extra == 1 and gradient.shape[1:] == shape and gradient.size <= LARGE_SUM:  # of a layer's bias, say
+        return np.add.reduce(gradient, 0) if gradient.__class__ is np.ndarray else gradient.sum(axis=0)
     leading = [i for i in range(extra) if gradient.shape[i] != 1]
     axes = (*leading, *(i + extra for i, n in enumerate(shape) if n == 1 != gradient.shape[i + extra]))
     if axes and axes[-1] < extra and gradient.size > LARGE_SUM and is_rows(gradient):
@@ -241,14 +243,16 @@ def backward(
                 node = upcoming
             upcoming = None
             gradient = pop(node)
+            notes = node.notes
+            listening = notes is not None and notes.listens()
             if deferring:
-                if node.notes is not None and node.notes.listens():  # hooks may change what rules are yet to read
+                if listening:  # hooks may change what rules are yet to read
                     settle(pending)
                     gradient = settled(gradient)
                 elif gradient.__class__ is Deferred and not goes_on(node, targets):
                     gradient = gradient.array()
-            if node.notes is not None:
-                gradient = node.notes.arrive(gradient)
+            if listening:
+                gradient = notes.arrive(gradient)
             if targets is not None and node in targets:
                 targets[node] = gradient
                 if partial or leads is None or leads.isdisjoint(node.parents):

@@ -26,17 +26,17 @@ HOOK_KEYS: Final = count()
 
 
 class Notes:
-    """What few nodes and leaves carry: a name, hooks, a retained gradient, the line that recorded it, scopes."""
+    """What few nodes and leaves carry: a name, hooks, a retained gradient, the line that recorded it, scopes.
 
-    __slots__ = ("grad", "hooks", "line", "name", "retain", "scopes")
+    What one does not have is a class attribute: a module's result has a scope alone, at a third of the time so.
+    """
 
-    def __init__(self) -> None:
-        self.name: str | None = None
-        self.hooks: dict[int, Callable[[Tensor], Any]] = {}
-        self.retain = False
-        self.grad: Tensor | None = None
-        self.line: str | None = None
-        self.scopes: list[Any] = []
+    name: str | None = None
+    hooks: dict[int, Callable[[Tensor], Any]] | None = None
+    retain = False
+    grad: Tensor | None = None
+    line: str | None = None
+    scopes: tuple[Any, ...] = ()
 
     def listens(self) -> bool:
         """Whether somebody asked for the gradient."""
@@ -48,7 +48,7 @@ class Notes:
             return gradient
         recorded = isinstance(gradient, Tensor)
         tensor = conjugate(gradient) if recorded else wrap(conjugate(gradient.copy()), None)
-        for hook in tuple(self.hooks.values()):
+        for hook in tuple(self.hooks.values()) if self.hooks else ():
             answer = hook(tensor)
             if answer is None:
                 continue
@@ -418,7 +418,8 @@ class Tensor:
             raise RuntimeError(f"{self.label()} needs no gradient, so a hook on it would never run")
         if not callable(hook):
             raise TypeError(f"a hook is a function of the gradient, not {type(hook).__name__}")
-        hooks = self._notes().hooks
+        notes = self._notes()
+        hooks = notes.hooks = {} if notes.hooks is None else notes.hooks
         key = next(HOOK_KEYS)
         hooks[key] = hook
 

@@ -309,7 +309,7 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True) -> Tensor:
     bias=lambda g: g,
 )
 def product(x: Array, weight: Array, bias: Array = None) -> Array:
-    out = matrix_product(x, weight.T)
+    out = x @ weight.T if x.ndim < 3 else matrix_product(x, weight.T)
     if bias is None:
         return out
     if bias.dtype != out.dtype or not out.shape:

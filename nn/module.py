@@ -34,8 +34,10 @@ class Place(NamedTuple):
     """Where a module is in the one that was called, and how many numbers its parameters have."""
 
     path: str
-    parameters: int
+    parameters: int | None
 
+
+NOWHERE: Final = Place("", None)
 
 class Changes:
     """Counts the changes to what modules consist of, so that `places` knows when to look again."""
@@ -117,23 +119,12 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run `forward` with the hooks around it. Errors name the module's path in the model that was called."""
-        mode = current.get()
-        if mode is not None and not mode.grad:
-            return self._run(args, kwargs)
-        first, places, token = scope.enter(), CALLED.get(), None
-        if places is None:
-            places = places_in(self)
-            token = CALLED.set(places)
-        try:
-            result = self._run(args, kwargs)
-        finally:
-            if token is not None:
-                CALLED.reset(token)
-        path, count = places.get(id(self)) or ("", None)
-        scope.leave(first, result, path, type(self).__name__, count)
-        return result
-
-    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        mode, places = current.get(), None
+        if mode is None or mode.grad:
+            places = CALLED.get()
+            if places is None:
+                return self._call_as_root(args, kwargs)
+            first = scope.enter()
         try:
             if self._forward_pre_hooks:
                 for pre_hook in tuple(self._forward_pre_hooks.values()):
@@ -149,7 +140,18 @@ class Module:
         except Exception as error:
             name_place(error, self, args)
             raise
+        if places is not None:
+            path, count = places.get(id(self), NOWHERE)
+            scope.leave(first, result, path, type(self).__name__, count)
         return result
+
+    def _call_as_root(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Make the call with the places of all parts of this module known to them."""
+        token = CALLED.set(places_in(self))
+        try:
+            return self(*args, **kwargs)
+        finally:
+            CALLED.reset(token)
 
     def register_forward_hook(self, hook: ForwardHook) -> Handle:
         """Call `hook(module, args, result)` after each forward; what it returns, if not None, replaces the result."""

@@ -141,8 +141,8 @@ class Flat:
             grad = p.grad
             if grad is None:
                 continue
-            data = grad.data
-            if p.shape != self.shapes[i] or data.shape != self.shapes[i]:
+            data = grad._data
+            if not p._data.shape == data.shape == self.shapes[i]:
                 raise ValueError(
                     f"the parameter {p.label()} has shape {p.shape} and a gradient of shape {data.shape}, but "
                     f"{self.shapes[i]} when the optimizer took it in"
