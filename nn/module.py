@@ -39,6 +39,7 @@ class Place(NamedTuple):
 
 NOWHERE: Final = Place("", None)
 
+
 class Changes:
     """Counts the changes to what modules consist of, so that `places` knows when to look again."""
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd import Tensor, ops
+from autograd import Tensor, operation, ops
+from autograd.operation import Array
 from nn import functional as F
 from nn import init
 from nn.casting import given
@@ -21,6 +22,29 @@ from nn.parameter import Parameter
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
+
+
+def in_heads_rule(g: list[Array], needs: tuple[bool, ...]) -> tuple[Array]:
+    n, heads, length, size = g[0].shape
+    sent = np.empty((n, length, 3, heads, size), g[0].dtype)
+    for i, part in enumerate(g):
+        sent[:, :, i] = part.swapaxes(1, 2)
+    return (sent.reshape(n, length, 3 * heads * size),)
+
+
+def in_heads_composed(x: Array, heads: int) -> tuple[Array, ...]:
+    size = x.shape[-1] // 3
+    parts = (x[..., i * size : (i + 1) * size] for i in range(3))
+    return tuple(part.reshape(*x.shape[:2], heads, size // heads).swapaxes(1, 2) for part in parts)
+
+
+@operation(inputs=("x",), joint=in_heads_rule, composed=in_heads_composed, outputs=(True, True, True))
+def in_heads(x: Array, heads: int) -> tuple[Array, ...]:
+    """Return the three thirds of (N, L, 3E) in heads (N, heads, L, E / heads).
+
+    Their gradients are written side by side. To add each into zeros took a transformer's layer 1.03 times as long.
+    """
+    return in_heads_composed(x, heads)
 
 
 class MultiheadAttention(Module):
@@ -133,23 +157,21 @@ class MultiheadAttention(Module):
         if k.shape[:2] != v.shape[:2] or k.shape[0] != q.shape[0]:
             raise ValueError(f"expected one batch, and as many keys as values, got {q.shape}, {k.shape} and {v.shape}")
         self_attention = (query is key and key is value) or (q is k and k is v)
-        q, k, v = self.projected(q, k, v, self_attention)
         mask = self.merged(attn_mask, key_padding_mask, q, k)
+        q, k, v = self.projected(q, k, v, self_attention)
         if self.bias_k is not None and self.bias_v is not None:
-            k = ops.concatenate([k, ops.broadcast_to(self.bias_k, (len(k), 1, self.embed_dim))], 1)
-            v = ops.concatenate([v, ops.broadcast_to(self.bias_v, (len(v), 1, self.embed_dim))], 1)
+            k, v = self.with_row(k, self.bias_k), self.with_row(v, self.bias_v)
         if self.add_zero_attn:
-            zeros = constant(np.zeros((len(k), 1, self.embed_dim), k.dtype))
-            k, v = ops.concatenate([k, zeros], 1), ops.concatenate([v, zeros], 1)
+            zeros = constant(np.zeros((1, 1, self.embed_dim), k.dtype))
+            k, v = self.with_row(k, zeros), self.with_row(v, zeros)
         if mask is not None:
-            more = k.shape[1] - mask.shape[-1]
+            more = k.shape[2] - mask.shape[-1]
             mask = ops.pad(mask, (*((0, 0),) * (mask.ndim - 1), (0, more)))
-        q, k, v = (self.split(x) for x in (q, k, v))
         scores = (q * (1 / math.sqrt(self.head_dim))) @ k.mT
         weights = F.softmax(scores) if mask is None else F.masked_softmax(scores, mask, "attn_mask")
         weights = F.dropout(weights, self.dropout, self.training)
         result = weights @ v
-        result = self.out_proj(result.swapaxes(1, 2).reshape(len(q), -1, self.embed_dim))
+        result = self.out_proj(result.swapaxes(1, 2).reshape(len(q), q.shape[2], self.embed_dim))
         if single:
             result = result[0]
         elif not self.batch_first:
@@ -161,24 +183,30 @@ class MultiheadAttention(Module):
         return result, weights[0] if single else weights
 
     def projected(self, q: Tensor, k: Tensor, v: Tensor, same: bool) -> tuple[Tensor, ...]:
-        """Return the projections of query, key and value; one product where they are the same."""
+        """Return the projections of query, key and value, in heads; of one product where they are the same."""
         e = self.embed_dim
         if same and self.in_proj_weight is not None:
-            together = F.linear(q, self.in_proj_weight, self.in_proj_bias)
-            return tuple(together[..., i * e : (i + 1) * e] for i in range(3))
+            found: tuple[Tensor, ...] = in_heads(F.linear(q, self.in_proj_weight, self.in_proj_bias), self.num_heads)
+            return found
         if self.in_proj_weight is None:
             matrices: Any = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
         else:
             matrices = [self.in_proj_weight[i * e : (i + 1) * e] for i in range(3)]
         bias = self.in_proj_bias
         return tuple(
-            F.linear(x, matrix, None if bias is None else bias[i * e : (i + 1) * e])
+            self.split(F.linear(x, matrix, None if bias is None else bias[i * e : (i + 1) * e]))
             for i, (x, matrix) in enumerate(zip((q, k, v), matrices, strict=True))
         )
 
     def split(self, x: Tensor) -> Tensor:
         """Return (N, L, E) as heads (N, num_heads, L, head_dim)."""
         return x.reshape(*x.shape[:2], self.num_heads, self.head_dim).swapaxes(1, 2)
+
+    def with_row(self, x: Tensor, row: Tensor) -> Tensor:
+        """Return keys or values in heads with one more (1, 1, E) behind them."""
+        rows = self.split(ops.broadcast_to(row, (len(x), 1, self.embed_dim)))
+        found: Tensor = ops.concatenate([x, rows], 2)
+        return found
 
     def merged(self, attn_mask: Any, padding: Any, q: Tensor, k: Tensor) -> Tensor | None:
         """Return both masks as one of numbers to add, which broadcasts to (N, num_heads, L, S)."""

@@ -457,6 +457,26 @@ def test_attention_drops_weights_only_while_training():
     np.testing.assert_allclose(layer.eval()(x, x, x)[1].numpy().sum(-1), 1, rtol=1e-6)
 
 
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_attention_over_an_empty_batch(batch_first):
+    layer = nn.MultiheadAttention(8, 2, add_bias_kv=True, add_zero_attn=True, batch_first=batch_first)
+    x = np.zeros((0, 5, 8) if batch_first else (5, 0, 8), np.float32)
+    result, weights = layer(x, x, x)
+    assert result.shape == x.shape
+    assert weights.shape == (0, 5, 7)
+    result.sum().backward()
+    assert not layer.in_proj_weight.grad.numpy().any()
+
+
+def test_attention_sends_nothing_to_values_from_its_weights():
+    layer, x = nn.MultiheadAttention(4, 2).double(), Tensor(normal(3, 2, 4))
+    layer(x, x, x)[1].square().sum().backward()
+    query, key, value = np.split(layer.in_proj_weight.grad.numpy(), 3)
+    assert query.any()
+    assert key.any()
+    assert not value.any()
+
+
 def test_batch_norm_in_evaluation_is_the_lectures_formula():
     norm = made("BatchNorm1d").eval()
     x = normal(6, 3)
