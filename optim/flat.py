@@ -31,7 +31,7 @@ Group = dict[str, Any]
 
 BLOCK: Final = 1 << 17  # numbers updated at a time, 512 kB in float32; with 16,384 Adam takes 1.4 times as long
 WORTH: Final = 1 << 18  # numbers that are worth a thread: half as many gain nothing
-LONG: Final = 16384  # a gradient of this many numbers is read where it lies: copying would cost more than a call saves
+LONG: Final = 1 << 16  # a gradient of so many numbers is read where it lies: to copy it would cost more than a call
 
 
 class Rule(Protocol):
