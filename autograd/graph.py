@@ -146,7 +146,7 @@ def is_rows(gradient: Any) -> bool:
 def unbroadcast(gradient: Any, shape: tuple[int, ...]) -> Any:
     """Sum `gradient` over the axes along which an operand of `shape` was broadcast."""
     extra = len(gradient.shape) - len(shape)
-    if extra == 1 and gradient.shape[1:] == shape and gradient.size <= LARGE_SUM:  # of a layer's bias, say
+    if extra == 1 and gradient.shape[1:] == shape and gradient.size <= LARGE_SUM:  # a layer's bias: 0.9 of a small pass
         return np.add.reduce(gradient, 0) if gradient.__class__ is np.ndarray else gradient.sum(axis=0)
     leading = [i for i in range(extra) if gradient.shape[i] != 1]
     axes = (*leading, *(i + extra for i, n in enumerate(shape) if n == 1 != gradient.shape[i + extra]))

@@ -15,7 +15,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from autograd.graph import clock
-from autograd.tensor import Notes, Tensor
+from autograd.tensor import Tensor
+from autograd.tree import leaves
 
 __all__ = ["Scope", "enter", "leave"]
 
@@ -44,28 +45,9 @@ def leave(first: int, result: Any, path: str, kind: str, parameters: int | None 
     >>> y = x * 2
     >>> scope.leave(first, y, "double", "Double")
     """
-    if result.__class__ is Tensor:
-        node = result._node
-        if node is not None and node.seq > first:
-            put(Scope(path, kind, first, parameters), node)
-        return
     mark = None
-    stack = [result]
-    while stack:
-        found = stack.pop()
-        if isinstance(found, Tensor):
-            node = found._node
-            if node is not None and node.seq > first:
-                mark = mark or Scope(path, kind, first, parameters)
-                put(mark, node)
-        elif isinstance(found, (tuple, list)):
-            stack.extend(found)
-        elif isinstance(found, dict):
-            stack.extend(found.values())
-
-
-def put(mark: Scope, node: Any) -> None:
-    """Put a mark on a node."""
-    if node.notes is None:
-        node.notes = Notes()
-    node.notes.scopes += (mark,)
+    for found in (result,) if isinstance(result, Tensor) else leaves(result):
+        node = found._node if isinstance(found, Tensor) else None
+        if node is not None and node.seq > first:
+            mark = mark or Scope(path, kind, first, parameters)
+            found._notes().scopes += (mark,)

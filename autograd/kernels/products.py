@@ -25,10 +25,10 @@ LEAST: Final = 24  # rows for which it pays to ask for a product
 FEWEST: Final = 4  # where that is one of many in a call of NumPy's
 
 
-def rows_at_a_time(inner: int, out: int) -> int:
+def rows_at_a_time(inner: int, out: int, least: int = LEAST) -> int:
     """Return how many rows of a matrix (rows, inner) to multiply at a time with one (inner, out); 0 for all of them."""
     rows = min(MOST // max(1, inner * out), LONGEST)
-    return rows if rows >= LEAST and openblas.processor() in DIRECT else 0
+    return rows if rows >= least and openblas.processor() in DIRECT else 0
 
 
 def in_steps(x: Array, step: int) -> tuple[Array, Array]:
@@ -48,9 +48,9 @@ def multiplier(x: Array, columns: int) -> Callable[[Array, Array], Array]:
     time, each time as many. For 128 x 512 and 512 x 64 numbers that takes 0.73 of the time.
     """
     rows, inner = x.shape
-    most = MOST // max(1, inner * columns)
-    step = next((n for n in range(most, FEWEST - 1, -1) if rows % n == 0), 0) if most < rows else 0
-    if not step or openblas.processor() not in DIRECT:
+    most = rows_at_a_time(inner, columns, FEWEST)
+    step = next((n for n in range(most, FEWEST - 1, -1) if rows % n == 0), 0)
+    if not step or most >= rows:
         return lambda y, out: np.matmul(x, y, out=out)
     pieces = x.reshape(-1, step, inner)
     return lambda y, out: np.matmul(pieces, y, out=out.reshape(-1, step, columns))

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
 
+def split(x: Array, heads: int) -> Array:
+    """Return (N, L, E) in heads (N, heads, L, E / heads)."""
+    return x.reshape(*x.shape[:2], heads, x.shape[-1] // heads).swapaxes(1, 2)
+
+
 def in_heads_rule(g: list[Array], needs: tuple[bool, ...]) -> tuple[Array]:
     n, heads, length, size = g[0].shape
     sent = np.empty((n, length, 3, heads, size), g[0].dtype)
@@ -34,8 +39,7 @@ def in_heads_rule(g: list[Array], needs: tuple[bool, ...]) -> tuple[Array]:
 
 def in_heads_composed(x: Array, heads: int) -> tuple[Array, ...]:
     size = x.shape[-1] // 3
-    parts = (x[..., i * size : (i + 1) * size] for i in range(3))
-    return tuple(part.reshape(*x.shape[:2], heads, size // heads).swapaxes(1, 2) for part in parts)
+    return tuple(split(x[..., i * size : (i + 1) * size], heads) for i in range(3))
 
 
 @operation(inputs=("x",), joint=in_heads_rule, composed=in_heads_composed, outputs=(True, True, True))
@@ -194,17 +198,13 @@ class MultiheadAttention(Module):
             matrices = [self.in_proj_weight[i * e : (i + 1) * e] for i in range(3)]
         bias = self.in_proj_bias
         return tuple(
-            self.split(F.linear(x, matrix, None if bias is None else bias[i * e : (i + 1) * e]))
+            split(F.linear(x, matrix, None if bias is None else bias[i * e : (i + 1) * e]), self.num_heads)
             for i, (x, matrix) in enumerate(zip((q, k, v), matrices, strict=True))
         )
 
-    def split(self, x: Tensor) -> Tensor:
-        """Return (N, L, E) as heads (N, num_heads, L, head_dim)."""
-        return x.reshape(*x.shape[:2], self.num_heads, self.head_dim).swapaxes(1, 2)
-
     def with_row(self, x: Tensor, row: Tensor) -> Tensor:
         """Return keys or values in heads with one more (1, 1, E) behind them."""
-        rows = self.split(ops.broadcast_to(row, (len(x), 1, self.embed_dim)))
+        rows = split(ops.broadcast_to(row, (len(x), 1, self.embed_dim)), self.num_heads)
         found: Tensor = ops.concatenate([x, rows], 2)
         return found
 
