@@ -29,7 +29,20 @@ def by_lines(windows: Windows, x: Array, out: int, groups: int, dtype: np.dtype[
         and windows.dilation[-1] == 1
         and max(windows.kernel) > 1
         and len(x) * math.prod(windows.out) >= FEW
-        and dtype.kind == "f"
+        and dtype.char in "fd"
+    )
+
+
+def both_by_lines(windows: Windows, x: Array, g: Array, weight: Array, groups: int) -> bool:
+    """Whether the gradients of the images and of the weights are ones that `lines` can do and does more quickly."""
+    out, channels = weight.shape[:2]
+    return (
+        x.ndim > 3
+        and min(out, channels) >= MANY
+        and by_lines(windows, x, out, groups, g.dtype)
+        and x.dtype == g.dtype == weight.dtype
+        and len(g) * math.prod(windows.size) >= FEW
+        and not single.suits(turned(windows), len(g), weight)
     )
 
 
@@ -87,7 +100,7 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: in
 
 def correlate_back(g: Array, weight: Array, windows: Windows, groups: int) -> Array:
     """Return the transpose of `correlate`: what the gradient of results sends to the images (N, C, *size)."""
-    out, channels = len(weight), weight.shape[1] * groups
+    channels = weight.shape[1] * groups
     dtype = np.result_type(g, weight)
     few = by_planes(windows, channels, groups)
     if few and by_bands(windows, weight.shape, groups, dtype):
@@ -95,9 +108,7 @@ def correlate_back(g: Array, weight: Array, windows: Windows, groups: int) -> Ar
         if bands.correlate_back(g, weight, windows, images):
             return images
     if set(windows.stride) == {1} and not few:  # a convolution itself, with the kernel turned round
-        split = weight.reshape(groups, out // groups, -1, *windows.kernel).swapaxes(1, 2)
-        flipped = np.flip(split, tuple(range(3, split.ndim)))
-        return correlate(g, flipped.reshape(channels, out // groups, *windows.kernel), None, turned(windows), groups)
+        return correlate(g, turned_round(weight, groups), None, turned(windows), groups)
     images = new_images(LAST if channels >= MANY else FIRST, (len(g), channels, *windows.size), dtype)
 
     def part(start: int, stop: int) -> None:
@@ -108,6 +119,13 @@ def correlate_back(g: Array, weight: Array, windows: Windows, groups: int) -> Ar
 
     share(part, len(g), worth(windows, weight.shape))
     return images
+
+
+def turned_round(weight: Array, groups: int) -> Array:
+    """Return the weight (C, O/groups, *kernel) of the convolution that leads from results to images."""
+    out, each, *kernel = weight.shape
+    split = weight.reshape(groups, out // groups, each, *kernel).swapaxes(1, 2)
+    return np.flip(split, tuple(range(3, split.ndim))).reshape(groups * each, out // groups, *kernel)
 
 
 def turned(windows: Windows) -> Windows:
@@ -143,6 +161,11 @@ def gradients(
     g: Array, x: Array, weight: Array, windows: Windows, groups: int, needs: tuple[bool, ...]
 ) -> tuple[Array, Array, Array]:
     """Return the gradients of images, weights and bias, as far as they are needed, from that of the results."""
+    if needs[0] and needs[1] and both_by_lines(windows, x, g, weight, groups):
+        images = new_images(LAST, x.shape, g.dtype)
+        done, to_weight = lines.gradients(x, g, turned_round(weight, 1), windows, turned(windows), images)
+        if done and np.isfinite(to_weight.sum()):
+            return images, to_weight, bias_gradient(g) if needs[2] else None
     tasks: tuple[Callable[[], Array], ...] = (
         lambda: correlate_back(g, weight, windows, groups) if needs[0] else None,
         lambda: weight_gradient(x, g, windows, groups, weight.shape) if needs[1] else None,
