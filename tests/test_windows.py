@@ -540,6 +540,13 @@ def test_nothing_is_recorded_under_no_grad():
         assert not ops.max_pool(x, 2).requires_grad
 
 
+@pytest.mark.parametrize(("x", "weight"), [((4, 1, 200), (16, 1, 31)), ((40, 16, 20, 1), (16, 16, 3, 1))])
+def test_axes_of_one(x, weight):
+    options = {"padding": (weight[2] // 2, 0)[: len(x) - 2]}
+    inputs = inputs_of(x, weight, True, options)
+    close(ops.convolution(*inputs, **options), plain_convolution(*inputs, **options))
+
+
 @pytest.mark.parametrize("kernel", range(2, 6))
 def test_minimal_filtering_is_a_sliding_sum(kernel):
     for rows in range(2, 8 - kernel):

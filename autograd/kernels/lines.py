@@ -153,7 +153,8 @@ class Rows:
     def views(self, pixels: Array) -> tuple[Array, Array]:
         """Return (n, *middle, rows, numbers of a line) and (n, *middle, starts, span, numbers of a line)."""
         n, count, *middle, width, channels = pixels.shape
-        image, row, *steps, _, number = pixels.strides
+        image, row, *steps, _, _ = pixels.strides  # the last may be any where there is one channel
+        number = pixels.itemsize
         shape, strides = (n, *middle, count, width * channels), (image, *steps, row, number)
         rows = np.ndarray(shape, self.dtype, pixels, 0, strides)
         shape = (*shape[:-2], max(0, count - self.span + 1), self.span, shape[-1])
