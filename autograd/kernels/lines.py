@@ -22,6 +22,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import operator
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
@@ -130,6 +131,8 @@ class Plan:
         self.laid = self.groups if self.filtering.inputs is not None else self.groups + windows.reach[0] - 1  # rows
         self.pixels = self.laid * line
         self.lead = max(windows.before[-1], 0)
+        self.kernel_first = (*range(2, len(windows.kernel) + 2), 1, 0)  # axes of a weight (O, C, *kernel)
+        self.filters = self.filtering.products, len(self.shifts), 1, 1, self.width * channels, out
         self.room = self.results - pixels + self.width + self.shifts[-1]  # what the last windows read beyond
 
 
@@ -152,13 +155,10 @@ class Rows:
 
     def views(self, pixels: Array) -> tuple[Array, Array]:
         """Return (n, *middle, rows, numbers of a line) and (n, *middle, starts, span, numbers of a line)."""
-        n, count, *middle, width, channels = pixels.shape
-        image, row, *steps, _, _ = pixels.strides  # the last may be any where there is one channel
-        number = pixels.itemsize
-        shape, strides = (n, *middle, count, width * channels), (image, *steps, row, number)
-        rows = np.ndarray(shape, self.dtype, pixels, 0, strides)
-        shape = (*shape[:-2], max(0, count - self.span + 1), self.span, shape[-1])
-        return rows, np.ndarray(shape, self.dtype, pixels, 0, (*strides[:-1], row, number))
+        rows, spans = view_layouts(pixels.shape, self.span, pixels.itemsize)
+        return np.ndarray(rows[0], self.dtype, pixels, 0, rows[1]), np.ndarray(
+            spans[0], self.dtype, pixels, 0, spans[1]
+        )
 
     def at(self, some: slice, part: Part) -> Array:
         """Return a part of some images."""
@@ -168,6 +168,18 @@ class Rows:
                 self.rows, self.spans = self.views(np.ascontiguousarray(self.pixels[some], self.dtype))
             some = slice(None)
         return self.spans[some, ..., part.at, :, :] if part.cut is WHOLE else self.rows[some, ..., part.at, :]
+
+
+@functools.lru_cache(maxsize=256)
+def view_layouts(shape: Sizes, span: int, number: int) -> tuple[tuple[Sizes, Sizes], tuple[Sizes, Sizes]]:
+    """Return shapes and strides of rows, and of spans, of pixels (n, *size, C) without gaps."""
+    n, count, *middle, width, channels = shape
+    line = width * channels
+    *steps, row = itertools.accumulate((line * number, *middle[::-1]), operator.mul)
+    image, steps = row * count, steps[::-1]
+    rows = (n, *middle, count, line), (image, *steps, row, number)
+    starts = max(0, count - span + 1)
+    return rows, ((n, *middle, starts, span, line), (image, *steps, row, row, number))
 
 
 class Part(NamedTuple):
@@ -305,9 +317,9 @@ def planned(windows: Windows, n: int, channels: int, out: int, dtype: Any) -> tu
 
     There are as many for each thread, where there is enough work for threads.
     """
-    threads = crew(n * math.prod(windows.out) * math.prod(windows.kernel) * channels * out // WORTH)
-    forward, back = (products.rows_at_a_time(numbers, out) for numbers in (windows.kernel[-1] * channels, channels))
-    return remembered(windows, n, channels, out, dtype, threads, forward, back, BLOCK)
+    forward = products.rows_at_a_time(windows.kernel[-1] * channels, out)
+    back = products.rows_at_a_time(channels, out)
+    return remembered(windows, n, channels, out, dtype, crew(MOST), WORTH, forward, back, BLOCK)
 
 
 @functools.lru_cache(maxsize=256)  # a tenth of a small convolution
@@ -318,10 +330,13 @@ def remembered(
     out: int,
     dtype: np.dtype[Any],
     threads: int,
+    worth: int,
     forward: int,
     back: int,
     block: int,
 ) -> tuple[Plan, list[tuple[slice, slice]]]:
+    work = n * math.prod(windows.out) * math.prod(windows.kernel) * channels * out
+    threads = max(1, min(threads, work // worth))
     image = math.prod(windows.padded) * max(channels, out) * dtype.itemsize
     bands = min(-(-image // block), windows.out[0])
     together = filtering_of(windows).rows
@@ -372,10 +387,9 @@ def correlating(x: Array, weight: Array, bias: Array, windows: Windows, out: Arr
     count, channels = weight.shape[:2]
     plan, places = planned(windows, len(x), channels, count, out.dtype)
     filtering = plan.filtering
-    taps = weight.transpose(*range(2, weight.ndim), 1, 0).astype(out.dtype, copy=False)
-    filters = filtering.filters @ taps.reshape(windows.kernel[0], -1)
-    filters = filters.reshape(-1, len(plan.shifts), 1, 1, windows.kernel[-1] * channels, count)
-    by_shift = list(filters.swapaxes(0, 1))
+    taps = weight.transpose(plan.kernel_first).reshape(windows.kernel[0], -1)
+    filters = (filtering.filters @ taps).reshape(plan.filters).astype(out.dtype, copy=False)
+    by_shift = [filters[:, i] for i in range(len(plan.shifts))]
     results = filtering.results
     if bias is not None:
         results = np.concatenate([results, np.ones((filtering.rows, 1), out.dtype)], axis=1)
