@@ -782,10 +782,10 @@ def batch_norm(
     ):
         if array is not None and plain(array).shape != (channels,):
             raise ValueError(f"{name}: expected a {what} of shape {(channels,)}, got {plain(array).shape}")
-    shape = (channels, *(1,) * (x.ndim - 2))
-    factor = None if weight is None else casted(weight, x).reshape(shape)
-    shift = None if bias is None else casted(bias, x).reshape(shape)
+    factor, shift = (None if a is None else casted(a, x) for a in (weight, bias))
     if not training and running_mean is not None and running_var is not None:
+        shape = (channels, *(1,) * (x.ndim - 2))
+        factor, shift = (None if a is None else a.reshape(shape) for a in (factor, shift))
         mean, var = (plain(r).astype(x.dtype).reshape(shape) for r in (running_mean, running_var))
         scaled = 1 / np.sqrt(var + x.dtype.type(eps))
         out = (x - mean) * (scaled if factor is None else factor * scaled)
@@ -793,8 +793,7 @@ def batch_norm(
     count = x.size // max(1, channels)
     if training and count == 1:
         raise ValueError(f"{name}: expected more than 1 value per channel when training, got input of shape {x.shape}")
-    axes = (0, *range(2, x.ndim))
-    out, mean, var = ops.normalize(x, factor, shift, axes, eps)
+    out, mean, var = ops.normalize(x, factor, shift, (0, *range(2, x.ndim)), eps, along=1)
     if training:
         unbiased = plain(var) * (count / max(1, count - 1))
         for running, seen in ((running_mean, plain(mean)), (running_var, unbiased)):

@@ -80,6 +80,38 @@ def test_the_joint_rule_equals_its_recorded_form_and_the_table(x, weight, bias, 
         np.testing.assert_allclose(one.numpy(), three.numpy(), rtol=1e-9, atol=1e-11)
 
 
+ALONG = [((5, 3), (0,), 1), ((5, 3), (1,), 1), ((5, 3), (1,), 0), ((4, 3, 5), (0, 2), 1), ((4, 3, 5), (1, 2), 0)]
+
+
+@pytest.mark.parametrize("last", [True, False], ids=["channels last", "channels first"])
+@pytest.mark.parametrize(("has_weight", "has_bias"), [(True, True), (True, False), (False, True)])
+@pytest.mark.parametrize(("shape", "axes", "along"), [*ALONG, ((2, 3, 2, 4), (0, 2, 3), 1), ((2, 3, 2, 4), (1, 3), 1)])
+def test_vectors_along_an_axis_are_weights_of_its_shape(shape, axes, along, has_weight, has_bias, last):
+    x = normal(*shape, seed=1)
+    if last:
+        x = np.moveaxis(np.ascontiguousarray(np.moveaxis(x, along, -1)), -1, along)
+    vectors = [normal(shape[along], seed=2) if has_weight else None, normal(shape[along], seed=3) if has_bias else None]
+    wide = (shape[along], *(1,) * (len(shape) - 1 - along))
+
+    def by_vectors(x, *vectors):
+        return ops.normalize(x, *vectors, axes=axes, along=along).out
+
+    def by_shape(x, *vectors):
+        return ops.normalize(x, *(None if v is None else v.reshape(wide) for v in vectors), axes=axes).out
+
+    g, found = Tensor(normal(*shape, seed=4)), []
+    for function in (by_vectors, by_shape):
+        inputs = [None if a is None else Tensor(a, requires_grad=True) for a in (x, *vectors)]
+        needed = [tensor for tensor in inputs if tensor is not None]
+        first = gradients(out := function(*inputs), needed, g)
+        recorded = gradients(function(*inputs), needed, g, create_graph=True)
+        second = gradients(sum((f * f).sum() for f in recorded), needed)
+        found.append([out, *first, *recorded, *second])
+    for ours, theirs in zip(*found, strict=True):
+        assert ours.shape == theirs.shape
+        np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-9, atol=1e-11)
+
+
 def test_second_derivatives_equal_those_of_the_table():
     x, weight = (Tensor(a, requires_grad=True) for a in (normal(4, 3, 2, seed=1), normal(3, 1, seed=2)))
     axes = (0, 2)
@@ -140,7 +172,7 @@ def test_only_the_gradients_that_are_needed_are_computed(needed):
     ops.normalize(*inputs, axes=0).out.sum().backward()
     assert [tensor.grad is not None for tensor in inputs] == list(needed)
     tensors = [Tensor(array) for array in given]
-    found = recorded_rule(tensors[0], needed, tensors[0], tensors[1], (0,), 1e-5)
+    found = recorded_rule(tensors[0], needed, tensors[0], tensors[1], (0,), 1e-5, None)
     assert [array is not None for array in found] == list(needed)
 
 
@@ -164,6 +196,8 @@ REFUSED = [
     (lambda: ops.normalize(X, axes=()), ValueError, "one or more of the 3 axes"),
     (lambda: ops.normalize(X, np.zeros(3)), ValueError, r"weight that broadcasts.*\(2, 3, 4\), got \(3,\)"),
     (lambda: ops.normalize(X, None, np.zeros((1, 2, 3, 4))), ValueError, r"bias that broadcasts.*got \(1, 2, 3, 4\)"),
+    (lambda: ops.normalize(X, axes=0, along=3), ValueError, "along to be one of the axes 0 to 2, or None, got 3"),
+    (lambda: ops.normalize(X, np.zeros(4), along=1), ValueError, r"weight of shape \(3,\), along axis 1.*got \(4,\)"),
     (lambda: ops.normalize(X * 1j), TypeError, "complex.*got complex128"),
 ]
 

@@ -90,6 +90,8 @@ def centre_of(mean: Array, var: Array) -> Array:
     It is None where all are 0. The variance of `x` is E(x²) - E(x)², and no pass over it is needed to centre it, where
     the mean is near zero.
     """
-    near = (mean * mean <= FAR**2 * var) & np.isfinite(var)
+    near = (mean * mean <= FAR**2 * var) & (var < np.inf)
+    if near.all():
+        return None
     centre = np.where(near, mean.dtype.type(0), mean)
     return centre if centre.any() else None

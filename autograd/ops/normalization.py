@@ -29,7 +29,7 @@ class Normalized(NamedTuple):
     var: Any
 
 
-def check(x: Array, weight: Array, bias: Array, axes: Any) -> tuple[int, ...]:
+def check(x: Array, weight: Array, bias: Array, axes: Any, along: Any) -> tuple[int, ...]:
     """Return the axes as numbers from 0, having refused what does not fit."""
     if x.dtype.kind == "c":
         raise TypeError(f"complex numbers are not supported: expected a real dtype, got {x.dtype}")
@@ -39,8 +39,16 @@ def check(x: Array, weight: Array, bias: Array, axes: Any) -> tuple[int, ...]:
         raise ValueError(
             f"expected one or more of the {x.ndim} axes of x, each once, got axes={axes}; x has shape {x.shape}"
         )
+    if along is not None and not (isinstance(along, (int, np.integer)) and 0 <= along < x.ndim):
+        raise ValueError(f"expected along to be one of the axes 0 to {x.ndim - 1}, or None, got {along!r}")
     for name, array in (("weight", weight), ("bias", bias)):
-        if array is not None and not broadcasts(array.shape, x.shape):
+        if array is None:
+            continue
+        if along is not None and array.shape != (x.shape[along],):
+            raise ValueError(
+                f"expected a {name} of shape {(x.shape[along],)}, along axis {along} of x, got {array.shape}"
+            )
+        if along is None and not broadcasts(array.shape, x.shape):
             raise ValueError(f"expected a {name} that broadcasts to the shape of x, {x.shape}, got {array.shape}")
     return found
 
@@ -73,12 +81,19 @@ class Parts:
         return small if small.shape[self.axis] == 1 and self.count > 1 else small[index]
 
 
-def full_rank(small: Array, x: Array) -> Array:
-    return small.reshape((1,) * (x.ndim - small.ndim) + small.shape)
+def full_rank(small: Array, x: Array, along: int | None) -> Array:
+    """Return a weight or a bias with as many axes as `x`."""
+    after = 0 if along is None else x.ndim - 1 - along
+    return small.reshape((1,) * (x.ndim - small.ndim - after) + small.shape + (1,) * after)
+
+
+def fitted(gradient: Array, along: int | None) -> Array:
+    """Return the gradient of what was broadcast as that of a vector along an axis, if it was one."""
+    return gradient if along is None else gradient.sum(axis=tuple(a for a in range(gradient.ndim) if a != along))
 
 
 def recorded_rule(
-    g: Array, needs: tuple[bool, ...], x: Array, weight: Array, axes: tuple[int, ...], eps: float
+    g: Array, needs: tuple[bool, ...], x: Array, weight: Array, axes: tuple[int, ...], eps: float, along: int | None
 ) -> tuple[Array, Array, Array]:
     """Compute what `normalize_rule` does in operations of the table; the engine sums over what was broadcast."""
 
@@ -88,24 +103,24 @@ def recorded_rule(
     centered = x - mean(x)
     scale = (mean(centered * centered) + eps) ** -0.5
     hat = centered * scale
-    sent = g if weight is None else g * weight
+    sent = g if weight is None else g * full_rank(weight, x, along)
     to_x = scale * (sent - mean(sent) - hat * mean(sent * hat)) if needs[0] else None
-    return to_x, g * hat if needs[1] else None, g if needs[2] else None
+    return to_x, fitted(g * hat, along) if needs[1] else None, fitted(g, along) if needs[2] else None
 
 
 def normalize_rule(
-    g: list[Array], needs: tuple[bool, ...], x: Array, weight: Array, eps: float, aux: Any
+    g: list[Array], needs: tuple[bool, ...], x: Array, weight: Array, eps: float, along: int | None, aux: Any
 ) -> tuple[Array, Array, Array]:
     gradient, (mean, scale, axes, name) = g[0], aux
     if isinstance(gradient, Tensor):
-        return recorded_rule(gradient, needs, x, weight, axes, eps)
+        return recorded_rule(gradient, needs, x, weight, axes, eps, along)
     x = x.astype(gradient.dtype, copy=False)  # which integers were normalised in
     if name:
-        return kernel_rule(KERNELS[name], gradient, needs, x, weight, mean, scale, axes)
+        return kernel_rule(KERNELS[name], gradient, needs, x, weight, mean, scale, axes, along)
     x, gradient = without_rows(x), without_rows(gradient)
     parts = Parts(x, axes)
     n = max(1, math.prod(x.shape[axis] for axis in axes))
-    by_weight: Array = None if weight is None else full_rank(weight, x)
+    by_weight: Array = None if weight is None else full_rank(weight, x, along)
     over = () if weight is None else tuple(a for a in range(x.ndim) if by_weight.shape[a] == 1)
     to_x = np.empty(x.shape, gradient.dtype) if needs[0] else None
 
@@ -126,15 +141,17 @@ def normalize_rule(
         found = to_x[index]
         np.subtract(sent, hat, out=found)
         found *= parts.of(scale, index)
-    return to_x, to_weight, gradient if needs[2] else None
+    if to_weight is not None:
+        to_weight = fitted(to_weight, along)
+    return to_x, to_weight, fitted(gradient, along) if needs[2] else None
 
 
-def kernel_of(x: Array, weight: Array, bias: Array, axes: tuple[int, ...]) -> tuple[str, Array]:
+def kernel_of(x: Array, weight: Array, bias: Array, axes: tuple[int, ...], along: int | None) -> tuple[str, Array]:
     """Return the kernel that suits the axes of `x` and the shapes of weight and bias, and its matrix; else ""."""
     for name, kernel in KERNELS.items():
         if (matrix := kernel.as_matrix(x, axes)) is not None:
             shape = kernel.weight_shape(x, axes)
-            given = [full_rank(array, x) for array in (weight, bias) if array is not None]
+            given = [full_rank(array, x, along) for array in (weight, bias) if array is not None]
             if all(array.dtype == x.dtype and list(array.shape) == shape for array in given):
                 return name, matrix
     return "", None
@@ -149,6 +166,7 @@ def kernel_rule(
     mean: Array,
     scale: Array,
     axes: tuple[int, ...],
+    along: int | None,
 ) -> tuple[Array, Array, Array]:
     sent = kernel.as_matrix(g, axes) if g.dtype == x.dtype else None
     if sent is None:
@@ -162,7 +180,7 @@ def kernel_rule(
         None if weight is None else weight.ravel(),
         None if to_x is None else kernel.as_matrix(to_x, axes),
     )
-    shape = kernel.weight_shape(x, axes)
+    shape = kernel.weight_shape(x, axes) if along is None else -1
     return to_x, to_weight.reshape(shape) if needs[1] else None, to_bias.reshape(shape) if needs[2] else None
 
 
@@ -175,7 +193,7 @@ def in_order_of(x: Array, g: Array) -> Array:
 
 @operation(inputs=("x", "weight", "bias"), joint=normalize_rule, aux=True, outputs=(True, False, False))
 def normalize(
-    x: Array, weight: Array = None, bias: Array = None, axes: Any = -1, eps: float = 1e-5
+    x: Array, weight: Array = None, bias: Array = None, axes: Any = -1, eps: float = 1e-5, along: int | None = None
 ) -> tuple[Normalized, Any]:
     """Give the numbers along `axes` mean 0 and variance 1, then multiply by `weight` and add `bias`.
 
@@ -189,6 +207,8 @@ def normalize(
     weight, bias : what broadcasts to the shape of `x`, (C, 1, 1) for batch norm say; or None.
     axes : over which mean and variance are taken.
     eps : added to the variance.
+    along : the axis of `x` that weight and bias are vectors along, 1 for the channels of images say; with None they
+        broadcast.
 
     Returns
     -------
@@ -211,11 +231,11 @@ def normalize(
     >>> mean, var
     (array([2., 4.]), array([1., 4.]))
     """
-    found = check(x, weight, bias, axes)
+    found = check(x, weight, bias, axes, along)
     if x.dtype.kind != "f":
         x = x.astype(float)
     shape = kept_shape(x, found)
-    name, matrix = kernel_of(x, weight, bias, found)
+    name, matrix = kernel_of(x, weight, bias, found, along)
     if name:
         kernel = KERNELS[name]
         out = np.empty_like(x)
@@ -226,7 +246,7 @@ def normalize(
     x = without_rows(x)
     parts = Parts(x, found)
     n = max(1, math.prod(x.shape[axis] for axis in found))
-    factors = [full_rank(array, x) for array in (weight, bias) if array is not None]
+    factors = [full_rank(array, x, along) for array in (weight, bias) if array is not None]
     out = np.empty(x.shape, np.result_type(x, *factors))
     mean, var, scale = (np.empty(shape, x.dtype) for _ in range(3))
 
