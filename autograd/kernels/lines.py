@@ -65,6 +65,11 @@ class Filtering(NamedTuple):
         """Rows of an image that results which are computed together see, or that are laid out one by one."""
         return 1 if self.inputs is None else len(self.inputs)
 
+    @property
+    def sources(self) -> int:
+        """Of how many products the gradients are apart; 1 where that of the result is the gradient of each."""
+        return self.rows if self.inputs is None else self.products
+
     def in_dtype(self, dtype: Any) -> Filtering:
         return Filtering(self.rows, *(None if m is None else m.astype(dtype) for m in self[1:]))
 
@@ -101,6 +106,14 @@ def filtering_of(windows: Windows) -> Filtering:
     several = range(2, len(POINTS) + 3 - kernel) if kernel > 1 and windows.dilation[0] == 1 else ()
     best = min((1, *several), key=lambda rows: -(-out // rows) * (rows + kernel - 1))
     return direct(kernel) if best == 1 else minimal(best, kernel)
+
+
+def combine(matrix: Array, rows: Array, out: Array) -> None:
+    """Write sums of rows to `out`: the product of a matrix, or of many, with (..., rows, numbers)."""
+    if matrix.shape[-1] == 1:  # where NumPy would not ask BLAS
+        np.multiply(matrix, rows, out=out)
+    else:
+        np.matmul(matrix, rows, out=out)
 
 
 class Plan:
@@ -238,7 +251,8 @@ class Lines:
         runs, back = math.prod(plan.steps) * plan.width * plan.out, math.prod(plan.steps_back) * plan.out
         by_run = self.found[:-1, :runs].reshape(count, *plan.steps, plan.width, plan.out)
         self.products = by_run.transpose(0, 3, 1, 2, 4)  # (products, width, steps, runs, O)
-        self.gradients = self.found[:-1, :back].reshape(count, 1, *plan.steps_back, plan.out)
+        gradients = self.found[: plan.filtering.sources, :back].reshape(-1, 1, *plan.steps_back, plan.out)
+        self.gradients = np.broadcast_to(gradients, (count, *gradients.shape[1:]))
         shape = (plan.groups, *plan.middle, plan.images, plan.pitch * plan.out)
         lines = self.found[:, : math.prod(shape)].reshape(-1, *shape)
         width = windows.out[-1] * plan.out
@@ -286,7 +300,7 @@ class Lines:
             if matrix is None:
                 part.place[...] = images.at(some, part)
             else:
-                np.matmul(matrix[:, part.cut], images.at(some, part), out=part.place)
+                combine(matrix[:, part.cut], images.at(some, part), part.place)
 
     def multiply(self, filters: list[Array]) -> None:
         """Write the products: of the filters for each shift with what `load` left."""
@@ -406,7 +420,7 @@ def correlating(x: Array, weight: Array, bias: Array, windows: Windows, out: Arr
                 lines.load(images, some)
                 lines.multiply(by_shift)
                 for found in lines.writes:
-                    np.matmul(results[found.cut], found.place, out=sent.at(some, found))
+                    combine(results[found.cut], found.place, sent.at(some, found))
                 finite = finite and is_finite(pixels[some, band])
         leave(lines)
         return finite
@@ -419,6 +433,7 @@ def adding_up(x: Array, g: Array, windows: Windows, shape: Sizes, dtype: Any) ->
     count, channels = shape[:2]
     plan, places = planned(windows, len(x), channels, count, np.dtype(dtype))
     filtering = plan.filtering
+    to_terms = filtering.results.T[: filtering.sources]
 
     def part(start: int, stop: int) -> Array:
         lines, total = prepared(plan), np.zeros(1, dtype)
@@ -426,11 +441,11 @@ def adding_up(x: Array, g: Array, windows: Windows, shape: Sizes, dtype: Any) ->
         lines.found[...] = 0  # once: what means nothing adds nothing
         with np.errstate(all="ignore"):
             for some, band in places[start:stop]:
-                if lines.move(some, band, filtering.products):
+                if lines.move(some, band, len(to_terms)):
                     lines.found[...] = 0
                 lines.load(images, some)
                 for sent in lines.writes:
-                    np.matmul(filtering.results.T[:, sent.cut], given.at(some, sent), out=sent.place)
+                    combine(to_terms[:, sent.cut], given.at(some, sent), sent.place)
                 total = total + lines.multiply_back()
         leave(lines)
         return total
