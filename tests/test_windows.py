@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from autograd import Tensor, no_grad, openblas, ops
 from autograd.functional import gradients
-from autograd.kernels import bands, correlation, lines, planes, products, single, unrolled
+from autograd.kernels import bands, correlation, filtering, lines, planes, products, single, unrolled
 from autograd.ops import convolutional, pooling
 from tests.cases import distinct, normal
 from tests.cases.windows import AVG_POOLS, CONVOLUTIONS, MAX_POOLS, TRANSPOSED
@@ -550,7 +550,7 @@ def test_axes_of_one(x, weight):
 @pytest.mark.parametrize("kernel", range(2, 6))
 def test_minimal_filtering_is_a_sliding_sum(kernel):
     for rows in range(2, 8 - kernel):
-        way = lines.minimal(rows, kernel)
+        way = filtering.minimal(rows, kernel)
         assert way.products == rows + kernel - 1
         image, taps = normal(way.products, seed=1), normal(kernel, seed=2)
         found = way.results @ ((way.filters @ taps) * (way.inputs @ image))

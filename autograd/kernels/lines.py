@@ -10,11 +10,9 @@ apart, are all windows. The next row of the kernel reads the same matrices some 
 copies an image once, for its padding. Neighbouring lines share theirs. Where a window reaches over the end of its line
 the result means nothing; it is computed with the others (one pixel in W + 1 for a 3x3 kernel) and dropped.
 
-The rows of a kernel go by minimal filtering (Winograd 1980; Lavin and Gray 2016, https://arxiv.org/abs/1509.09308),
-here along the rows only: four rows of results, of a kernel of three, take six products instead of twelve, at 2.2 times
-the rounding error. What is multiplied are sums of rows, and so are the results. As matrix products with a few rows
-these take half the time of NumPy's sums of arrays, in a quarter of the calls: after each, two threads may wait for one
-another. A small VGG takes 0.8 of the time that it took with two rows at a time and sums of arrays.
+The rows of a kernel go by minimal filtering (`filtering`), so that what is laid out are sums of rows, as many as there
+are products, and the results are sums of these. A small VGG takes 0.8 of the time that it took with two rows of results
+at a time and NumPy's sums of arrays: after each of those, two threads may wait for one another.
 """
 
 from __future__ import annotations
@@ -22,7 +20,6 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import operator
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
@@ -30,6 +27,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from autograd.kernels import products
+from autograd.kernels.filtering import Rows, combine, filtering_of, parts
 from autograd.kernels.layout import by_pixel
 from autograd.kernels.moments import is_finite
 from autograd.kernels.windows import Sizes, Windows
@@ -39,81 +37,6 @@ from autograd.threads import MOST, WORTH, crew, share
 Array = Any
 MOST_LEFT: Final = 1 << 24  # bytes of room that one convolution leaves to the next
 BLOCK: Final = 1 << 20  # bytes of padded images at a time; a ResNet-20 takes 0.96 of the time with half as much
-WHOLE: Final = slice(None)
-POINTS: Final = (0.0, 1.0, -1.0, 0.5, -2.0)  # and infinity: of those with six products, those of the least error
-
-
-class Filtering(NamedTuple):
-    """How the rows of a kernel are multiplied: products of sums of its rows with sums of an image's.
-
-    `rows` of results are computed together. `inputs` is what each product has of the rows of an image, (products,
-    rows + kernel - 1), or None if it has each as it is. `filters` is what it has of the rows of the kernel, (products,
-    kernel), and `results` what the results have of it, (rows, products). The transposes lead back.
-    """
-
-    rows: int
-    inputs: Array
-    filters: Array
-    results: Array
-
-    @property
-    def products(self) -> int:
-        return len(self.filters)
-
-    @property
-    def span(self) -> int:
-        """Rows of an image that results which are computed together see, or that are laid out one by one."""
-        return 1 if self.inputs is None else len(self.inputs)
-
-    @property
-    def sources(self) -> int:
-        """Of how many products the gradients are apart; 1 where that of the result is the gradient of each."""
-        return self.rows if self.inputs is None else self.products
-
-    def in_dtype(self, dtype: Any) -> Filtering:
-        return Filtering(self.rows, *(None if m is None else m.astype(dtype) for m in self[1:]))
-
-
-@functools.cache
-def minimal(rows: int, kernel: int) -> Filtering:
-    """Return minimal filtering for so many rows of results and of a kernel.
-
-    As polynomials, rows of an image have the transpose of a product with those of the kernel. That is found from its
-    values at some points.
-    """
-    points = np.array(POINTS[: rows + kernel - 2])
-    others = [np.delete(points, i) for i in range(len(points))]
-    scales = [np.prod(p - rest) for p, rest in zip(points, others, strict=True)]
-    powers = np.vander(points, max(rows, kernel), increasing=True)
-    at_infinity = np.eye(1, rows, rows - 1), np.eye(1, kernel, kernel - 1)
-    results = np.concatenate([powers[:, :rows], at_infinity[0]]).T
-    filters = np.concatenate([powers[:, :kernel] / np.array(scales)[:, None], at_infinity[1]])
-    inputs = np.zeros((len(filters), len(filters)))
-    for row, roots in zip(inputs, [*others, points], strict=True):
-        row[: len(roots) + 1] = np.poly(roots)[::-1]
-    return Filtering(rows, inputs, filters, results)
-
-
-@functools.cache
-def direct(kernel: int) -> Filtering:
-    """Return a product for each row of a kernel."""
-    return Filtering(1, None, np.eye(kernel), np.ones((1, kernel)))
-
-
-def filtering_of(windows: Windows) -> Filtering:
-    """Return that of the fewest products."""
-    kernel, out = windows.kernel[0], windows.out[0]
-    several = range(2, len(POINTS) + 3 - kernel) if kernel > 1 and windows.dilation[0] == 1 else ()
-    best = min((1, *several), key=lambda rows: -(-out // rows) * (rows + kernel - 1))
-    return direct(kernel) if best == 1 else minimal(best, kernel)
-
-
-def combine(matrix: Array, rows: Array, out: Array) -> None:
-    """Write sums of rows to `out`: the product of a matrix, or of many, with (..., rows, numbers)."""
-    if matrix.shape[-1] == 1:  # where NumPy would not ask BLAS
-        np.multiply(matrix, rows, out=out)
-    else:
-        np.matmul(matrix, rows, out=out)
 
 
 class Plan:
@@ -153,76 +76,6 @@ def in_steps(count: int, most: int) -> tuple[int, int]:
     """Return (steps, size of a step), that many at most, which `count` fit in; 0 is for a single step."""
     steps = -(-count // (most or count))
     return steps, -(-count // steps)
-
-
-class Rows:
-    """Images (N, C, *size) by their rows, some images at a time; channels last, and copied unless they lie so."""
-
-    def __init__(self, images: Array, span: int, dtype: Any) -> None:
-        """Prepare for parts that are `span` rows from each row on."""
-        self.pixels, self.span, self.dtype = by_pixel(images), span, dtype
-        self.whole = self.pixels.flags.c_contiguous and images.dtype == dtype
-        self.some: Any = None
-        if self.whole:
-            self.rows, self.spans = self.views(self.pixels)
-
-    def views(self, pixels: Array) -> tuple[Array, Array]:
-        """Return (n, *middle, rows, numbers of a line) and (n, *middle, starts, span, numbers of a line)."""
-        rows, spans = view_layouts(pixels.shape, self.span, pixels.itemsize)
-        return np.ndarray(rows[0], self.dtype, pixels, 0, rows[1]), np.ndarray(
-            spans[0], self.dtype, pixels, 0, spans[1]
-        )
-
-    def at(self, some: slice, part: Part) -> Array:
-        """Return a part of some images."""
-        if not self.whole:
-            if some != self.some:
-                self.some = some
-                self.rows, self.spans = self.views(np.ascontiguousarray(self.pixels[some], self.dtype))
-            some = slice(None)
-        return self.spans[some, ..., part.at, :, :] if part.cut is WHOLE else self.rows[some, ..., part.at, :]
-
-
-@functools.lru_cache(maxsize=256)
-def view_layouts(shape: Sizes, span: int, number: int) -> tuple[tuple[Sizes, Sizes], tuple[Sizes, Sizes]]:
-    """Return shapes and strides of rows, and of spans, of pixels (n, *size, C) without gaps."""
-    n, count, *middle, width, channels = shape
-    line = width * channels
-    *steps, row = itertools.accumulate((line * number, *middle[::-1]), operator.mul)
-    image, steps = row * count, steps[::-1]
-    rows = (n, *middle, count, line), (image, *steps, row, number)
-    starts = max(0, count - span + 1)
-    return rows, ((n, *middle, starts, span, line), (image, *steps, row, row, number))
-
-
-class Part(NamedTuple):
-    """Some groups of rows: their `place` in a room, and the rows of images that they begin `at`.
-
-    Or a single group of which some rows, `cut`, are `at` the images, the others beyond.
-    """
-
-    place: Array
-    at: slice
-    cut: slice = WHOLE
-
-
-def parts(room: Array, starts: range, span: int, size: int) -> list[Part]:
-    """Return the parts of images of `size` rows that groups of `span` rows from each of `starts` on have.
-
-    `room` (..., groups, rows, numbers) has their places; those of groups that have no part become zero.
-    """
-    found = []
-    whole = [i for i, start in enumerate(starts) if 0 <= start <= size - span]
-    if whole:
-        i, j = whole[0], whole[-1]
-        found.append(Part(room[..., i : j + 1, :, :], slice(starts[i], starts[j] + 1, starts.step)))
-    for i, start in enumerate(starts):
-        a, b = max(start, 0), min(start + span, size)
-        if a >= b:
-            room[..., i, :, :] = 0
-        elif b - a < span:
-            found.append(Part(room[..., i, :, :], slice(a, b), slice(a - start, b - start)))
-    return found
 
 
 class Lines:
@@ -407,11 +260,11 @@ def correlating(x: Array, weight: Array, bias: Array, windows: Windows, out: Arr
     results = filtering.results
     if bias is not None:
         results = np.concatenate([results, np.ones((filtering.rows, 1), out.dtype)], axis=1)
-    terms, sent, pixels = results.shape[1], Rows(out, filtering.rows, out.dtype), by_pixel(out)
+    terms, sent, pixels = results.shape[1], Rows(by_pixel(out), filtering.rows, out.dtype), by_pixel(out)
 
     def part(start: int, stop: int) -> bool:
         lines, finite = prepared(plan), True
-        images = Rows(x[plan.part], filtering.span, out.dtype)
+        images = Rows(by_pixel(x[plan.part]), filtering.span, out.dtype)
         if bias is not None:
             lines.terms[..., -1, :] = np.tile(bias, windows.out[-1])
         with np.errstate(all="ignore"):  # what means nothing may overflow
@@ -437,7 +290,7 @@ def adding_up(x: Array, g: Array, windows: Windows, shape: Sizes, dtype: Any) ->
 
     def part(start: int, stop: int) -> Array:
         lines, total = prepared(plan), np.zeros(1, dtype)
-        images, given = Rows(x[plan.part], filtering.span, dtype), Rows(g, filtering.rows, dtype)
+        images, given = Rows(by_pixel(x[plan.part]), filtering.span, dtype), Rows(by_pixel(g), filtering.rows, dtype)
         lines.found[...] = 0  # once: what means nothing adds nothing
         with np.errstate(all="ignore"):
             for some, band in places[start:stop]:
