@@ -26,7 +26,7 @@ from autograd import operation, ops
 from autograd.kernels.products import multiplier
 from autograd.memory import aligned
 from autograd.operation import Array
-from autograd.threads import follow
+from autograd.threads import crew, follow
 from nn import functional as F
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"tanh": ops.tanh, "relu": ops.relu}
@@ -69,7 +69,8 @@ class Steps:
     def by_steps(self, weight: Array) -> Callable[[int, Array], Array]:
         """Return what writes the product of `weight` (rows, F + 1 + H) with a step into an array."""
         if self.narrow:
-            return lambda t, out: np.matmul(weight, self.array[t], out=out)
+            multiply = times(weight, self.n)
+            return lambda t, out: multiply(self.array[t], out)
         ahead, by_state, states = self.by_inputs(weight[:, : self.width]), weight[:, self.width :], self.states
         return lambda t, out: np.add(np.matmul(by_state, states[t], out=out), ahead[t], out=out)
 
@@ -116,6 +117,14 @@ class Steps:
 def joined(dtype: np.dtype[Any], *parts: Array) -> Array:
     """Return matrices, and vectors as columns, side by side in a new array; those that are None are left out."""
     return np.column_stack([part for part in parts if part is not None]).astype(dtype, copy=False)
+
+
+def times(matrix: Array, columns: int) -> Callable[[Array, Array], Array]:
+    """Return what writes the product of a matrix with one of so many columns into an array.
+
+    Threads of OpenBLAS share it whole. On one, it goes by some rows at a time: an LSTM takes 0.9 of the time so.
+    """
+    return multiplier(matrix, columns) if crew(2) == 1 else lambda y, out: np.matmul(matrix, y, out=out)
 
 
 def together(some: Array) -> Array:
@@ -371,10 +380,10 @@ def gru_sequence(
     halved[size:] *= 0.5
     by_input[: 2 * size] *= 0.5
     ahead, opened = steps.by_inputs(by_input), aligned((count, 4, size, n), dtype)
-    states, before = steps.states, steps.array[:, -weight.shape[1] :]
+    states, before, multiply = steps.states, steps.array[:, -weight.shape[1] :], times(halved, n)
     for t in range(count):
         (inner, r, z, new), sigmoids, state = opened[t], opened[t, 1:3].reshape(2 * size, n), states[t + 1]
-        np.matmul(halved, before[t], out=opened[t, :3].reshape(3 * size, n))
+        multiply(before[t], opened[t, :3].reshape(3 * size, n))
         sigmoids += ahead[t, : 2 * size]
         np.tanh(sigmoids, out=sigmoids)
         sigmoids *= 0.5
