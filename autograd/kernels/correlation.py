@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, Final
@@ -124,10 +125,13 @@ def correlate_back(g: Array, weight: Array, windows: Windows, groups: int) -> Ar
 def turned_round(weight: Array, groups: int) -> Array:
     """Return the weight (C, O/groups, *kernel) of the convolution that leads from results to images."""
     out, each, *kernel = weight.shape
+    if groups == 1:
+        return weight.swapaxes(0, 1)[(..., *(slice(None, None, -1),) * len(kernel))]
     split = weight.reshape(groups, out // groups, each, *kernel).swapaxes(1, 2)
     return np.flip(split, tuple(range(3, split.ndim))).reshape(groups * each, out // groups, *kernel)
 
 
+@functools.lru_cache(maxsize=256)
 def turned(windows: Windows) -> Windows:
     """Return the windows on results, of stride 1, by which a convolution with the turned kernel leads to images."""
     before = tuple(r - 1 - b for r, b in zip(windows.reach, windows.before, strict=True))

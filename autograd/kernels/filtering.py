@@ -81,6 +81,7 @@ def direct(kernel: int) -> Filtering:
     return Filtering(1, None, np.eye(kernel), np.ones((1, kernel)))
 
 
+@functools.lru_cache(maxsize=256)
 def filtering_of(windows: Windows) -> Filtering:
     """Return that of the fewest products."""
     kernel, out = windows.kernel[0], windows.out[0]
