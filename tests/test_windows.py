@@ -330,7 +330,7 @@ def test_whole_numbers_are_convolved_as_such(dtype):
     found = ops.convolution(x, weight, padding=1)
     assert found.dtype == dtype
     expected = ops.convolution(x.astype(float), weight.astype(float), padding=1)
-    np.testing.assert_array_equal(found, np.rint(expected).astype(dtype))
+    np.testing.assert_array_equal(found, expected.astype(dtype))
 
 
 @pytest.mark.parametrize("out", [3, 32])
@@ -549,12 +549,23 @@ def test_axes_of_one(x, weight):
 
 @pytest.mark.parametrize("kernel", range(2, 6))
 def test_minimal_filtering_is_a_sliding_sum(kernel):
-    for rows in range(2, 8 - kernel):
-        way = filtering.minimal(rows, kernel)
-        assert way.products == rows + kernel - 1
-        image, taps = normal(way.products, seed=1), normal(kernel, seed=2)
-        found = way.results @ ((way.filters @ taps) * (way.inputs @ image))
-        close(found, np.correlate(image, taps, "valid"), 1e-13)
+    way = filtering.minimal(kernel)
+    assert way.products == kernel + 1
+    image, taps = normal(way.products, seed=1), normal(kernel, seed=2)
+    found = way.results @ ((way.filters @ taps) * (way.inputs @ image))
+    close(found, np.correlate(image, taps, "valid"), 1e-13)
+
+
+@pytest.mark.parametrize("kernel", range(2, 6))
+@pytest.mark.parametrize("size", [0.0, 1.0])
+def test_a_large_row_costs_the_others_no_digits(kernel, size):
+    x, weight = size * normal(8, 32, 24, 24), normal(32, 32, kernel, kernel)
+    x[:, :, 12] = 1e12
+    out, seen = ops.convolution(x, weight), slice(12 - kernel + 1, 13)
+    calm = ops.convolution(np.where(np.arange(24)[:, None] == 12, 0, x), weight)
+    close(np.delete(out, seen, axis=2), np.delete(calm, seen, axis=2))
+    if not size:
+        assert not np.delete(out, seen, axis=2).any()
 
 
 def test_minimal_filtering_costs_little_precision():
@@ -562,4 +573,4 @@ def test_minimal_filtering_costs_little_precision():
     exact = ops.convolution(x, weight, padding=1)
     single_precision = ops.convolution(x.astype(np.float32), weight.astype(np.float32), padding=1)
     error = np.abs(single_precision - exact)
-    assert np.sqrt(np.mean(error**2) / np.mean(exact**2)) < 1e-6  # a sum of as many products, one by one: 3e-7
+    assert np.sqrt(np.mean(error**2) / np.mean(exact**2)) < 5e-7  # a sum of as many products, one by one: 3e-7

@@ -11,8 +11,8 @@ copies an image once, for its padding. Neighbouring lines share theirs. Where a 
 the result means nothing; it is computed with the others (one pixel in W + 1 for a 3x3 kernel) and dropped.
 
 The rows of a kernel go by minimal filtering (`filtering`), so that what is laid out are sums of rows, as many as there
-are products, and the results are sums of these. A small VGG takes 0.8 of the time that it took with two rows of results
-at a time and NumPy's sums of arrays: after each of those, two threads may wait for one another.
+are products, and the results are sums of these. As matrix products they take a quarter of the calls of NumPy's sums:
+after each of those, two threads may wait for one another. A small VGG takes 0.85 of the time so.
 """
 
 from __future__ import annotations
