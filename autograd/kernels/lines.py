@@ -12,7 +12,7 @@ the result means nothing; it is computed with the others (one pixel in W + 1 for
 
 The rows of a kernel go by minimal filtering (`filtering`), so that what is laid out are sums of rows, as many as there
 are products, and the results are sums of these. As matrix products they take a quarter of the calls of NumPy's sums:
-after each of those, two threads may wait for one another. A small VGG takes 0.85 of the time so.
+after each of those, two threads may wait for one another. A small VGG takes 0.95 of the time so.
 """
 
 from __future__ import annotations
