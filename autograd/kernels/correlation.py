@@ -40,10 +40,10 @@ def both_by_lines(windows: Windows, x: Array, g: Array, weight: Array, groups: i
     return (
         x.ndim > 3
         and min(out, channels) >= MANY
-        and by_lines(windows, x, out, groups, g.dtype)
         and x.dtype == g.dtype == weight.dtype
-        and len(g) * math.prod(windows.size) >= FEW
-        and not single.suits(turned(windows), len(g), weight)
+        and by_lines(windows, x, out, groups, g.dtype)
+        and by_lines(turned(windows), g, channels, groups, g.dtype)
+        and not single.suits(turned(windows), len(g), weight.swapaxes(0, 1))
     )
 
 

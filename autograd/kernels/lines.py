@@ -61,8 +61,8 @@ class Plan:
         if self.middle:
             self.shifts = [i * windows.dilation[1] * images * self.pitch for i in range(windows.kernel[1])]
         pixels = self.groups * line
-        self.steps = in_steps(-(-pixels // self.width), forward)
-        self.steps_back = in_steps(pixels, back)
+        self.steps = even_steps(-(-pixels // self.width), forward)
+        self.steps_back = even_steps(pixels, back)
         self.results = max(math.prod(self.steps) * self.width, math.prod(self.steps_back))  # pixels
         self.laid = self.groups if self.filtering.inputs is not None else self.groups + windows.reach[0] - 1  # rows
         self.pixels = self.laid * line
@@ -72,7 +72,7 @@ class Plan:
         self.room = self.results - pixels + self.width + self.shifts[-1]  # what the last windows read beyond
 
 
-def in_steps(count: int, most: int) -> tuple[int, int]:
+def even_steps(count: int, most: int) -> tuple[int, int]:
     """Return (steps, size of a step), that many at most, which `count` fit in; 0 is for a single step."""
     steps = -(-count // (most or count))
     return steps, -(-count // steps)
@@ -260,7 +260,8 @@ def correlating(x: Array, weight: Array, bias: Array, windows: Windows, out: Arr
     results = filtering.results
     if bias is not None:
         results = np.concatenate([results, np.ones((filtering.rows, 1), out.dtype)], axis=1)
-    terms, sent, pixels = results.shape[1], Rows(by_pixel(out), filtering.rows, out.dtype), by_pixel(out)
+    pixels, terms = by_pixel(out), results.shape[1]
+    sent = Rows(pixels, filtering.rows, out.dtype)
 
     def part(start: int, stop: int) -> bool:
         lines, finite = prepared(plan), True
