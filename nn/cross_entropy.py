@@ -28,6 +28,7 @@ __all__ = ["class_weights", "cross_entropy", "find_labels", "nll_loss", "reducti
 # being rounded as the logarithm of the sum is, it would lose digits. So many classes make that likely.
 MODEST: Final = 4.0
 CLASSES: Final = 4096
+PIECE: Final = 1 << 19  # scores at a time: two threads take 0.75 of the time that they take with a quarter
 
 
 def reduction_of(reduction: str, name: str, known: tuple[str, ...] = ("mean", "sum", "none")) -> str:
@@ -194,7 +195,7 @@ def label_cross_entropy(
         factor = each if mass is None else each * mass
         by_label = hot * (each[:, 0] if each.ndim else each)
         rest_of_all = 0 if rest is None else rest.sum() if rest.ndim else rest * x.dtype.type(x.shape[1])
-        pieces = in_pieces(work, len(x), x.size)
+        pieces = in_pieces(work, len(x), x.size, PIECE)
         losses = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         if kept is not None:
             losses = np.where(kept, losses, 0)

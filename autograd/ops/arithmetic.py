@@ -62,9 +62,7 @@ def keep_into(g: Array, mask: Array, out: Array) -> Array:
     if bits is None:
         out[...] = np.where(mask, g, 0)
     else:
-        kept = out.view(bits)
-        kept[...] = mask
-        kept *= g.view(bits)
+        np.multiply(np.asarray(mask).astype(bits), g.view(bits), out=out.view(bits))
     return out
 
 

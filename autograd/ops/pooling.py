@@ -15,12 +15,13 @@ from autograd.blocks import LIGHT_WORTH, in_pieces
 from autograd.kernels.layout import new_images, order_of
 from autograd.kernels.windows import Sizes, Windows, check_images, counts, pooled
 from autograd.operation import Array, operation
-from autograd.ops.arithmetic import keep
+from autograd.ops.arithmetic import keep, keep_into
 from autograd.ops.indexing import scatter
 from autograd.tensor import Tensor
 
 __all__ = ["avg_pool", "max_pool"]
 
+PIECE: Final = 1 << 18  # numbers at a time: with half as many threads wait for one another
 FEW: Final = 16  # numbers of a window that are quicker added up place by place: for 2 x 2 in an eighth of the time
 
 
@@ -62,13 +63,10 @@ def take_largest(seen: Array, windows: Windows, top: Array) -> None:
 
 def take_winners(padded: Array, windows: Windows, top: Array, winner: Array) -> None:
     """Write into `winner` the first place in the kernel that has the number of `top`."""
-    taps = list(windows.taps())
-    code = winner.dtype.type  # the first place has the largest, so that a maximum finds it
-    winner[...] = 0
-    for tap, (_, under) in enumerate(taps):
-        here = (padded[under] == top).view(np.uint8) * code(len(taps) - 1 - tap)
-        np.maximum(winner, here, out=winner)
-    np.subtract(code(len(taps) - 1), winner, out=winner)
+    winner[...] = 0  # from the last place to the first: 0 where the number is, one more than the place after elsewhere
+    for _, under in list(windows.taps())[-2::-1]:
+        winner += 1
+        winner *= padded[under] != top
 
 
 def take_carefully(padded: Array, windows: Windows, lowest: Any, winner: Array) -> None:
@@ -105,7 +103,7 @@ def winners_of(
         else:
             take_winners(padded, windows, top, winners[some])
 
-    in_pieces(work, len(x), x.size, worth=LIGHT_WORTH)
+    in_pieces(work, len(x), x.size, PIECE, LIGHT_WORTH)
     return winners
 
 
@@ -132,11 +130,11 @@ def max_pool_rule(
         sent, winners, images = g[some], aux[some], padded[some]
         for tap, (_, under) in enumerate(windows.taps()):
             if apart:
-                images[under] = keep(sent, winners == tap)
+                keep_into(sent, winners == tap, images[under])
             else:
                 images[under] += keep(sent, winners == tap)
 
-    in_pieces(work, len(padded), padded.size, worth=LIGHT_WORTH)
+    in_pieces(work, len(padded), padded.size, PIECE, LIGHT_WORTH)
     return padded[windows.inside()[0]]
 
 
@@ -177,7 +175,7 @@ def max_pool(
     def work(some: slice) -> None:
         take_largest(filled(x[some], windows, lowest_of(x.dtype)), windows, best[some])
 
-    in_pieces(work, len(x), x.size, worth=LIGHT_WORTH)
+    in_pieces(work, len(x), x.size, PIECE, LIGHT_WORTH)
     return best
 
 
@@ -212,7 +210,7 @@ def avg_pool_rule(
         for _, under in windows.taps():
             padded[some][under] += part[some]
 
-    in_pieces(work, len(padded), padded.size, worth=LIGHT_WORTH)
+    in_pieces(work, len(padded), padded.size, PIECE, LIGHT_WORTH)
     return padded[windows.inside()[0]]
 
 
@@ -266,5 +264,5 @@ def avg_pool(
             total += padded[under]
         total /= number
 
-    in_pieces(work, len(x), x.size, worth=LIGHT_WORTH)
+    in_pieces(work, len(x), x.size, PIECE, LIGHT_WORTH)
     return means
