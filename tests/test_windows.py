@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from itertools import product
 from unittest import mock
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from autograd import Tensor, no_grad, openblas, ops
 from autograd.functional import gradients
-from autograd.kernels import bands, correlation, filtering, lines, planes, products, single, unrolled
+from autograd.kernels import bands, correlation, filtering, lines, phases, planes, products, single, unrolled
 from autograd.ops import convolutional, pooling
 from tests.cases import distinct, normal
 from tests.cases.windows import AVG_POOLS, CONVOLUTIONS, MAX_POOLS, TRANSPOSED
@@ -196,11 +197,15 @@ def test_only_the_gradients_that_are_needed_are_computed(needed):
 # Convolutions go several ways, by their sizes: all are held against the composed form, over all that shapes them.
 
 
+MERGING = {"MOST": math.inf, "WIDEST": math.inf, "LEAST": 0, "PADDED": math.inf}
+
+
 @st.composite
 def convolutions(draw):
     axes = draw(st.integers(1, 3))
-    kernel = [draw(st.integers(1, 3)) for _ in range(axes)]
-    dilation = [draw(st.integers(1, 2)) for _ in range(axes)]
+    kernel = [draw(st.integers(1, 5 if axes < 3 else 3)) for _ in range(axes)]
+    stride = [draw(st.sampled_from([1, 1, 2, 3])) for _ in range(axes)]
+    dilation = [draw(st.sampled_from([1, 1, 2])) for _ in range(axes)]
     padding = [draw(st.integers(0, 3)) for _ in range(axes)]
     reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
     size = [max(r - 2 * p, 1) + draw(st.integers(0, 4)) for r, p in zip(reach, padding, strict=True)]
@@ -209,7 +214,7 @@ def convolutions(draw):
     if draw(st.booleans()):
         x = np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1)
     bias = normal(out, seed=3) if draw(st.booleans()) else None
-    return x, weight, bias, {"padding": tuple(padding), "dilation": tuple(dilation)}
+    return x, weight, bias, {"stride": tuple(stride), "padding": tuple(padding), "dilation": tuple(dilation)}
 
 
 @given(
@@ -220,9 +225,10 @@ def convolutions(draw):
     st.sampled_from([3000, products.MOST]),
     st.sampled_from([1, lines.WORTH]),
     st.sampled_from([0, bands.MOST, math.inf]),
+    st.booleans(),
 )
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_convolutions_of_all_sizes(two_threads, case, block, few, most, steps, worth, zeros):
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_convolutions_of_all_sizes(two_threads, case, block, few, most, steps, worth, zeros, merging):
     x, weight, bias, options = case
     with (
         mock.patch.object(single, "MOST", most),
@@ -230,6 +236,7 @@ def test_convolutions_of_all_sizes(two_threads, case, block, few, most, steps, w
         mock.patch.object(lines, "WORTH", worth),
         mock.patch.multiple(bands, WORTH=worth, MOST=zeros, WIDE=zeros),
         mock.patch.multiple(correlation, WORTH=worth, COPIES=worth),
+        mock.patch.multiple(phases, COPIED=worth, **MERGING) if merging else nullcontext(),
         mock.patch.object(lines, "BLOCK", block),
         mock.patch.object(planes, "CACHED", block),
         mock.patch.object(unrolled, "CACHED", block),
@@ -261,6 +268,57 @@ def test_an_infinity_stays_in_its_windows(value, channels, count):
     assert np.isfinite(to_x.numpy()).all()
     assert not np.isfinite(to_weight.numpy()[:, 3]).any()
     assert np.isfinite(np.delete(to_weight.numpy(), 3, axis=1)).all()
+
+
+@pytest.fixture
+def merging():
+    with mock.patch.multiple(phases, **MERGING), mock.patch.object(correlation, "FEW", 1):
+        yield
+
+
+@pytest.mark.parametrize("kernel", [3, 4, 5])
+def test_an_infinity_stays_in_windows_that_go_in_strides(merging, kernel):
+    x, weight = np.ones((2, 8, 13, 13)), np.ones((16, 8, kernel, kernel))
+    clean = ops.convolution(x, weight, stride=2, padding=1)
+    x[1, 3, 6, 6] = np.inf
+    first, last = -(-(7 - kernel + 1) // 2), 7 // 2  # windows that see it
+    expected = clean.copy()
+    expected[1, :, first : last + 1, first : last + 1] = np.inf
+    close(ops.convolution(x, weight, stride=2, padding=1), expected)
+
+
+@pytest.mark.parametrize("kernel", [3, 4, 5])
+def test_an_infinity_is_sent_back_in_strides_to_what_its_window_saw(merging, kernel):
+    inputs = [Tensor(a, requires_grad=True) for a in (np.ones((2, 8, 13, 13)), np.ones((16, 8, kernel, kernel)))]
+    out = ops.convolution(*inputs, stride=2, padding=1)
+    g = normal(*out.shape)
+    g[1, 3, 2, 2] = np.inf
+    to_x, to_weight = (array.numpy() for array in gradients(out, inputs, Tensor(g)))
+    assert np.isinf(to_x[1, :, 3 : 3 + kernel, 3 : 3 + kernel]).all()
+    assert np.isfinite(to_x).sum() == to_x.size - 8 * kernel**2
+    assert np.isinf(to_weight[3]).all()
+    assert np.isfinite(np.delete(to_weight, 3, axis=0)).all()
+
+
+@pytest.mark.parametrize("channels", [3, 16])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"), [(4, 2, 1), (7, 2, 3), (11, 4, 2), (5, 2, 2), ((5, 4), (2, 1), 0)]
+)
+def test_strides_by_merged_pixels_equal_windows_that_are_copied(channels, kernel, stride, padding):
+    x = normal(6, channels, 33, 34).astype(np.float32)
+    weight = normal(32, channels, *each(kernel, 2), seed=1).astype(np.float32)
+
+    def found():
+        leaves = [Tensor(a, requires_grad=True) for a in (x, weight)]
+        out = ops.convolution(*leaves, stride=stride, padding=padding)
+        out.backward(Tensor(np.cos(out.data)))
+        return out.data, *(leaf.grad.data for leaf in leaves)
+
+    merged = found()
+    with mock.patch.object(phases, "MOST", 0):
+        copied = found()
+    for ours, theirs in zip(merged, copied, strict=True):
+        close(ours, theirs, 5e-5 * abs(theirs).max())
 
 
 @pytest.mark.parametrize("spatial", [(24,), (9, 10), (4, 5, 3)])

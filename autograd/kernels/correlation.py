@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from autograd.kernels import bands, lines, planes, single, unrolled
+from autograd.kernels import bands, lines, phases, planes, single, unrolled
 from autograd.kernels.layout import FIRST, LAST, ROWS, by_pixel, by_row, channels_last, new_images, order_of
-from autograd.kernels.windows import Windows
+from autograd.kernels.windows import Sizes, Windows
 from autograd.threads import WORTH, crew, share
 
 Array = Any
@@ -20,17 +20,30 @@ MANY: Final = 16  # channels of a result: with fewer, matrix products are quicke
 FEW: Final = 512  # pixels of results: for fewer it takes longer to prepare lines than they save
 
 
-def by_lines(windows: Windows, x: Array, out: int, groups: int, dtype: np.dtype[Any]) -> bool:
-    """Whether the convolution of `x` to `out` channels is one that `lines` can do and does more quickly."""
+def by_lines(windows: Windows, n: int, channels: int, out: int, groups: int, dtype: np.dtype[Any]) -> bool:
+    """Whether the convolution of n images to `out` channels is one that `lines` can do and does more quickly."""
     return (
         groups == 1
         and out >= MANY
-        and x.shape[1] * windows.kernel[-1] >= 1.5 * MANY
+        and channels * windows.kernel[-1] >= 1.5 * MANY
         and set(windows.stride) == {1}
         and windows.dilation[-1] == 1
         and max(windows.kernel) > 1
-        and len(x) * math.prod(windows.out) >= FEW
+        and n * math.prod(windows.out) >= FEW
         and dtype.char in "fd"
+    )
+
+
+def by_phases(windows: Windows, n: int, weight: Sizes, groups: int, dtype: np.dtype[Any], read: Array = None) -> bool:
+    """Whether `phases` can do a convolution with a weight of such a shape, and does more quickly.
+
+    There are n images. What is `read`, if not None, is to be finite where zeros among the weights would spread it.
+    """
+    out, channels = weight[:2]
+    return (
+        phases.suits(windows, out, channels)
+        and by_lines(phases.merged(windows), n, math.prod(windows.stride) * channels, out, groups, dtype)
+        and (read is None or phases.divides(windows) or bands.all_finite(read))
     )
 
 
@@ -41,8 +54,8 @@ def both_by_lines(windows: Windows, x: Array, g: Array, weight: Array, groups: i
         x.ndim > 3
         and min(out, channels) >= MANY
         and x.dtype == g.dtype == weight.dtype
-        and by_lines(windows, x, out, groups, g.dtype)
-        and by_lines(turned(windows), g, channels, groups, g.dtype)
+        and by_lines(windows, len(x), channels, out, groups, g.dtype)
+        and by_lines(turned(windows), len(g), out, channels, groups, g.dtype)
         and not single.suits(turned(windows), len(g), weight.swapaxes(0, 1))
     )
 
@@ -74,13 +87,16 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: in
     count = len(weight)
     if x.size and single.suits(windows, len(x), weight):
         return single.correlate(x, weight, bias, windows, groups, dtype)
+    if by_phases(windows, len(x), weight.shape, groups, dtype, x):
+        merged, merged_weight = phases.merge(x, windows, dtype), phases.merge_weight(weight, windows)
+        return correlate(merged, merged_weight, bias, phases.merged(windows), groups)
     shape = (len(x), count, *windows.out)
     if by_bands(windows, weight.shape, groups, dtype):
         out = new_images(ROWS, shape, dtype)
         if bands.correlate(x, weight, bias, windows, out):
             return out
     out = new_images(LAST if count >= MANY else FIRST, shape, dtype)
-    if by_lines(windows, x, count, groups, dtype):
+    if by_lines(windows, len(x), x.shape[1], count, groups, dtype):
         if x.ndim == 3:
             done = lines.correlate(x[:, :, None], weight[:, :, None], bias, with_row(windows), out[:, :, None])
         else:
@@ -104,6 +120,9 @@ def correlate_back(g: Array, weight: Array, windows: Windows, groups: int) -> Ar
     channels = weight.shape[1] * groups
     dtype = np.result_type(g, weight)
     few = by_planes(windows, channels, groups)
+    if by_phases(windows, len(g), weight.shape, groups, dtype, g):
+        merged = correlate_back(g, phases.merge_weight(weight, windows), phases.merged(windows), groups)
+        return phases.unmerge(merged, windows)
     if few and by_bands(windows, weight.shape, groups, dtype):
         images = new_images(ROWS, (len(g), channels, *windows.size), dtype)
         if bands.correlate_back(g, weight, windows, images):
@@ -144,9 +163,13 @@ def turned(windows: Windows) -> Windows:
 def weight_gradient(x: Array, g: Array, windows: Windows, groups: int, shape: tuple[int, ...]) -> Array:
     """Return the gradient of weights of `shape` (O, C/groups, *kernel) from that of the results."""
     dtype = np.result_type(x, g)
+    if by_phases(windows, len(x), shape, groups, dtype):
+        merged, merged_shape = phases.merge(x, windows, dtype), phases.merged_shape(shape, windows)
+        found = weight_gradient(merged, g, phases.merged(windows), groups, merged_shape)
+        return phases.unmerge_weight(found, windows)
     if by_bands(windows, shape, groups, dtype):
         return bands.weight_gradient(x, g, windows, shape, dtype)
-    if by_lines(windows, x, shape[0], groups, dtype):
+    if by_lines(windows, len(x), x.shape[1], shape[0], groups, dtype):
         if x.ndim == 3:
             wide = (*shape[:2], 1, *shape[2:])
             found = lines.weight_gradient(x[:, :, None], g[:, :, None], with_row(windows), wide, dtype).reshape(shape)
@@ -165,6 +188,10 @@ def gradients(
     g: Array, x: Array, weight: Array, windows: Windows, groups: int, needs: tuple[bool, ...]
 ) -> tuple[Array, Array, Array]:
     """Return the gradients of images, weights and bias, as far as they are needed, from that of the results."""
+    if needs[0] and needs[1] and by_phases(windows, len(x), weight.shape, groups, g.dtype, g):
+        merged, merged_weight = phases.merge(x, windows, g.dtype), phases.merge_weight(weight, windows)
+        found = gradients(g, merged, merged_weight, phases.merged(windows), groups, needs)
+        return phases.unmerge(found[0], windows), phases.unmerge_weight(found[1], windows), found[2]
     if needs[0] and needs[1] and both_by_lines(windows, x, g, weight, groups):
         images = new_images(LAST, x.shape, g.dtype)
         done, to_weight = lines.gradients(x, g, turned_round(weight, 1), windows, turned(windows), images)
