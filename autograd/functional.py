@@ -270,6 +270,21 @@ def titled(function: Function, who: str, f: Function) -> Function:
     return function
 
 
+def check(who: str, f: Any, argnum: Any) -> None:
+    """Refuse what is no function, as in `grad(loss, x)`, and what is no position, as in `jacobian(f, x)`."""
+    if not callable(f):
+        raise TypeError(
+            f"{who} takes a function and returns one, {who}(f)(x); this is {type(f).__name__}. For gradients of "
+            "tensors write gradients(outputs, inputs)"
+        )
+    for position in argnum if isinstance(argnum, tuple) else (argnum,):
+        if not isinstance(position, (int, np.integer)):
+            raise TypeError(
+                f"{who}: argnum is the position of an argument, or a tuple of them, not {type(position).__name__}: "
+                f"write {who}(f)(x)"
+            )
+
+
 def value_and_grad(f: Function, argnum: Argnum = 0) -> Function:
     """Return the function that returns both `f(...)`, one number, and its gradient.
 
@@ -297,6 +312,7 @@ def value_and_grad(f: Function, argnum: Argnum = 0) -> Function:
 
     SciPy minimises it as it is: `scipy.optimize.minimize(value_and_grad(f), x0, jac=True)`.
     """
+    check("value_and_grad", f, argnum)
 
     def both(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         return value_and_gradient("value_and_grad", f, argnum, args, kwargs)
@@ -312,6 +328,7 @@ def grad(f: Function, argnum: Argnum = 0) -> Function:
     >>> grad(lambda p, x: p["w"] * x + p["b"])({"w": 2.0, "b": 1.0}, 5.0)
     {'w': np.float64(5.0), 'b': np.float64(1.0)}
     """
+    check("grad", f, argnum)
 
     def gradient(*args: Any, **kwargs: Any) -> Any:
         return value_and_gradient("grad", f, argnum, args, kwargs)[1]
@@ -338,6 +355,7 @@ def elementwise_grad(f: Function, argnum: Argnum = 0) -> Function:
     >>> elementwise_grad(lambda x: x**2)(np.array([1.0, 2.0, 3.0]))
     array([2., 4., 6.])
     """
+    check("elementwise_grad", f, argnum)
 
     def derivative(*args: Any, **kwargs: Any) -> Any:
         call = Call("elementwise_grad", f, argnum, args, kwargs)
@@ -361,6 +379,7 @@ def jacobian(f: Function, argnum: Argnum = 0) -> Function:
     array([[2., 0.],
            [0., 4.]])
     """
+    check("jacobian", f, argnum)
 
     def derivatives(*args: Any, **kwargs: Any) -> Any:
         call = Call("jacobian", f, argnum, args, kwargs)
@@ -438,6 +457,7 @@ def hessian(f: Function, argnum: Argnum = 0) -> Function:
     array([[10.,  6.],
            [ 6.,  0.]])
     """
+    check("hessian", f, argnum)
     return titled(jacobian(grad(f, argnum), argnum), "hessian", f)
 
 
@@ -451,6 +471,7 @@ def hvp(f: Function, argnum: Argnum = 0) -> Function:
     >>> hvp(lambda x: np.sum(x**3))(np.array([1.0, 2.0]), np.array([1.0, 10.0]))
     array([  6., 120.])
     """
+    check("hvp", f, argnum)
 
     def product(*args: Any, **kwargs: Any) -> Any:
         if not args:

@@ -13,6 +13,7 @@ import numpy as np
 
 from autograd import graph, modes
 from autograd.graph import Version, clock
+from autograd.words import IN_NUMPY
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -271,7 +272,11 @@ class Tensor:
         self.requires_grad_(value)
 
     def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
-        """Ask for a gradient of this tensor, or stop asking; returns the tensor itself."""
+        """Ask for a gradient of this tensor, or stop asking; returns the tensor itself.
+
+        An array that it shares with others, as after `from_numpy`, becomes a copy; to share it all the same, say
+        `from_numpy(array, requires_grad=True)`.
+        """
         if not self.is_leaf:
             if not requires_grad:
                 raise RuntimeError(f"{self.label()} is the result of an operation: use detach() to stop its gradient")
@@ -484,6 +489,10 @@ class Tensor:
     def __float__(self) -> float:
         self._refuse_to_leave("float()")
         return float(self._scalar("float()"))
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        self._refuse_to_leave("round()")
+        return round(float(self._scalar("round()")), ndigits)
 
     def __int__(self) -> int:
         self._refuse_to_leave("int()")
@@ -744,6 +753,13 @@ class Tensor:
         if self._leaf is not None:
             self._leaf.hold(self._data)
 
+    if not TYPE_CHECKING:  # to whom an attribute that is not there shall be an error
+
+        def __getattr__(self, name: str) -> Any:
+            message = f"{type(self).__name__!r} object has no attribute {name!r}"
+            known = IN_NUMPY.get(name)
+            raise AttributeError(f"{message}: in NumPy's words, {known}" if known else message)
+
     # NumPy's dispatch
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -766,10 +782,12 @@ class Tensor:
 
     @property
     def real(self) -> Tensor:
+        """Return the real part."""
         return ops.real(self)
 
     @property
     def imag(self) -> Tensor:
+        """Return the imaginary part."""
         return ops.imag(self)
 
     def reshape(self, *shape: Any) -> Tensor:
@@ -781,65 +799,92 @@ class Tensor:
         return ops.transpose(self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None)
 
     def squeeze(self, axis: Axis = None) -> Tensor:
+        """Return it without its axes of size 1, or without those given."""
         return ops.squeeze(self, axis)
 
     def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        """Return it with two axes swapped."""
         return ops.swapaxes(self, axis1, axis2)
 
     def ravel(self) -> Tensor:
+        """Return it with a single axis."""
         return ops.ravel(self)
 
-    flatten = ravel
+    def flatten(self, order: str = "C") -> Tensor:
+        """Return it with a single axis, as NumPy's method does; with the first kept: `t.reshape(len(t), -1)`."""
+        if order != "C":
+            raise TypeError(
+                f"flatten makes a single axis of all, in order 'C', not {order!r}; to keep the first write "
+                "t.reshape(len(t), -1) or use nn.Flatten()"
+            )
+        return ops.ravel(self)
 
     def repeat(self, repeats: Any, axis: int | None = None) -> Tensor:
+        """Return it with each element repeated, as `np.repeat` does; along an axis, or all of it in a single one."""
         return ops.repeat(self, repeats, axis)
 
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """Return the diagonals of the matrices in two axes, as the last axis."""
         return ops.diagonal(self, offset, axis1, axis2)
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """Return the sums of those diagonals."""
         return ops.trace(self, offset, axis1, axis2)
 
     def take(self, indices: Any, axis: int | None = None) -> Tensor:
+        """Return the elements at `indices`, along an axis or of all in a single one."""
         return ops.take(self, indices, axis)
 
     def dot(self, other: Any) -> Tensor:
+        """Return the product that `np.dot` gives."""
         return ops.dot(self, other)
 
     def conj(self) -> Tensor:
+        """Return the complex conjugate."""
         return ops.conjugate(self)
 
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Return the sum over axes, over all if left out."""
         return ops.sum(self, axis, keepdims)
 
     def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Return the mean over axes, over all if left out."""
         return ops.mean(self, axis, keepdims)
 
     def prod(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Return the product over axes, over all if left out."""
         return ops.prod(self, axis, keepdims)
 
     def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Return the largest element over axes; equal ones share the gradient."""
         return ops.max(self, axis, keepdims)
 
     def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Return the smallest element over axes; equal ones share the gradient."""
         return ops.min(self, axis, keepdims)
 
     def var(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+        """Return the variance over axes, divided by the count less `ddof`."""
         return ops.var(self, axis, ddof, keepdims)
 
     def std(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+        """Return the standard deviation over axes, divided by the count less `ddof`."""
         return ops.std(self, axis, ddof, keepdims)
 
     def cumsum(self, axis: int | None = None) -> Tensor:
+        """Return the running sums along an axis, or of all in a single one."""
         return ops.cumsum(self, axis)
 
     def cumprod(self, axis: int | None = None) -> Tensor:
+        """Return the running products along an axis, or of all in a single one."""
         return ops.cumprod(self, axis)
 
     def ptp(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Return the largest element less the smallest, over axes."""
         return ops.ptp(self, axis, keepdims)
 
     def logsumexp(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Return `log(sum(exp(t)))` over axes, without overflow."""
         return ops.logsumexp(self, axis, keepdims)
 
     def clip(self, min: Any = None, max: Any = None) -> Tensor:
@@ -851,59 +896,77 @@ class Tensor:
         return ops.sort(self, axis)
 
     def abs(self) -> Tensor:
+        """Return the absolute value; at 0 the gradient is 0."""
         return ops.absolute(self)
 
     def exp(self) -> Tensor:
+        """Return the exponential."""
         return ops.exp(self)
 
     def log(self) -> Tensor:
+        """Return the natural logarithm."""
         return ops.log(self)
 
     def sqrt(self) -> Tensor:
+        """Return the square root."""
         return ops.sqrt(self)
 
     def square(self) -> Tensor:
+        """Return the square."""
         return ops.square(self)
 
     def sin(self) -> Tensor:
+        """Return the sine."""
         return ops.sin(self)
 
     def cos(self) -> Tensor:
+        """Return the cosine."""
         return ops.cos(self)
 
     def tanh(self) -> Tensor:
+        """Return the hyperbolic tangent."""
         return ops.tanh(self)
 
     def sigmoid(self) -> Tensor:
+        """Return `1 / (1 + exp(-t))`."""
         return ops.sigmoid(self)
 
     def relu(self) -> Tensor:
+        """Return `max(t, 0)`; at 0 the gradient is 0."""
         return ops.relu(self)
 
     def softmax(self, axis: int = -1) -> Tensor:
+        """Return `exp(t) / sum(exp(t))` along an axis, without overflow."""
         return ops.softmax(self, axis)
 
     # Methods without a gradient: plain results
 
     def argmax(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Return where the largest element is along an axis, as plain integers."""
         return np.asarray(self._data).argmax(axis=axis, keepdims=keepdims)
 
     def argmin(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Return where the smallest element is along an axis, as plain integers."""
         return np.asarray(self._data).argmin(axis=axis, keepdims=keepdims)
 
     def argsort(self, axis: int = -1) -> Any:
+        """Return the order that sorts along an axis, as plain integers."""
         return np.asarray(self._data).argsort(axis=axis)
 
     def all(self, axis: Axis = None, keepdims: bool = False) -> Any:
+        """Return whether all elements are true, over axes."""
         return np.asarray(self._data).all(axis=axis, keepdims=keepdims)
 
     def any(self, axis: Axis = None, keepdims: bool = False) -> Any:
+        """Return whether any element is true, over axes."""
         return np.asarray(self._data).any(axis=axis, keepdims=keepdims)
 
     def nonzero(self) -> Any:
+        """Return where it is not zero, an array of places for each axis."""
         return np.asarray(self._data).nonzero()
 
     def round(self, decimals: int = 0) -> Any:
+        """Return it rounded, as a plain array: what is rounded has no gradient."""
         return np.asarray(self._data).round(decimals)
 
 

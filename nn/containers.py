@@ -208,6 +208,12 @@ class ModuleDict(Module):
 
 def checked(module: Any) -> Module:
     if not isinstance(module, Module):
-        hint = ": pass an instance of it, with ()" if isinstance(module, type) and issubclass(module, Module) else ""
+        hint = ""
+        if isinstance(module, type) and issubclass(module, Module):
+            hint = ": pass an instance of it, with ()"
+        elif isinstance(module, (list, tuple)):
+            hint = ": pass its members one by one, with *"
+        elif callable(module):
+            hint = ": take the layer, nn.ReLU() for F.relu, or call it in the forward() of a Module of your own"
         raise TypeError(f"{module!r} is not a module{hint}")
     return module

@@ -322,7 +322,10 @@ class Module:
 
     def to(self: M, dtype: DTypeLike) -> M:
         """Change the dtype of parameters, their gradients, and floating buffers, in this very module."""
-        dtype = np.dtype(dtype)
+        try:
+            dtype = np.dtype(dtype)
+        except TypeError:
+            raise TypeError(f"to() takes a dtype, not {dtype!r}; all is computed on the CPU") from None
         if dtype.kind not in "fc":
             raise TypeError(f"parameters are of a floating or complex dtype, not {dtype}")
         for tensor in itertools.chain(self.parameters(), self.buffers()):

@@ -18,6 +18,7 @@ import numpy as np
 
 from autograd import Tensor
 from optim.flat import Array
+from optim.optimizer import of_module
 
 Tensors = Tensor | Iterable[Tensor]
 
@@ -95,6 +96,8 @@ def clip_grad_norm_per_tensor_(parameters: Tensors, max_norm: float, norm_type: 
 
 def gradients_of(parameters: Tensors) -> list[Tensor]:
     """Return the gradients that there are."""
+    if not isinstance(parameters, Iterable) or of_module(parameters):
+        raise TypeError(f"parameters are tensors, not {type(parameters).__name__}{of_module(parameters)}")
     tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     return [p.grad for p in tensors if p.grad is not None]
 

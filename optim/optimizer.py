@@ -71,10 +71,10 @@ class Optimizer:
         self.param_groups: list[Group] = []
         self._flats: list[list[Flat]] = []
         self._flattened: list[list[Tensor]] = []  # the parameters of each group when its buffers were made
-        if isinstance(params, (Tensor, np.ndarray, str)) or not isinstance(params, Iterable):
+        if isinstance(params, (Tensor, np.ndarray, str)) or not isinstance(params, Iterable) or of_module(params):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
-                f"{type(params).__name__}"
+                f"{type(params).__name__}{of_module(params)}"
             )
         given: list[Any] = list(params)
         if not given:
@@ -332,6 +332,11 @@ def descent(group: Group, x: Array, g: Array, out: Array) -> Array:
         np.multiply(x, decay, out=out)
         return np.subtract(out, g, out=out) if group["maximize"] else np.add(out, g, out=out)
     return np.negative(g, out=out) if group["maximize"] else g
+
+
+def of_module(given: Any) -> str:
+    """Return what to write where a module was given, or its method, and not what that returns; else ""."""
+    return ": write parameters(), of the module" if hasattr(given, "parameters") or callable(given) else ""
 
 
 def not_negative(group: Group, *names: str) -> None:

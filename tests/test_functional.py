@@ -304,6 +304,16 @@ class TestGrad:
         with pytest.raises(TypeError, match="argnum is 0, but wave was given 0 positional"):
             grad(wave)(x=2.0)
 
+    @pytest.mark.parametrize("derivative", [grad, value_and_grad, elementwise_grad, jacobian, hessian, hvp])
+    def test_what_belongs_to_the_function_that_is_returned(self, derivative):
+        x, name = leaf([1.0, 2.0]), derivative.__name__
+        with pytest.raises(TypeError, match=rf"{name} takes a function .* is Tensor.* gradients\(outputs, inputs\)"):
+            derivative(x.sum(), x)
+        with pytest.raises(TypeError, match=rf"not Tensor: write {name}\(f\)\(x\)"):
+            derivative(wave, x)
+        with pytest.raises(TypeError, match="not ndarray"):
+            derivative(wave, (0, np.ones(2)))
+
 
 def test_what_a_call_recorded_is_freed_without_the_collector():
     made = []

@@ -12,6 +12,7 @@ import pytest
 
 import autograd
 from autograd import Tensor, no_grad
+from autograd.words import IN_NUMPY
 
 
 def leaf(value, **kwargs):
@@ -493,3 +494,28 @@ class TestCopies:
         x.astype(np.float64).sum().backward()
         assert x.grad.dtype == np.float32
         assert not x.astype(int).requires_grad
+
+
+class TestOtherWords:
+    """What users of PyTorch type."""
+
+    @pytest.mark.parametrize("word", IN_NUMPY)
+    def test_numpys_are_named(self, word):
+        with pytest.raises(AttributeError, match=f"no attribute '{word}': in NumPy's words, "):
+            getattr(leaf([1.0]), word)
+
+    def test_those_that_neither_has_are_said_alone(self):
+        with pytest.raises(AttributeError, match=r"^'Tensor' object has no attribute 'nothing'$"):
+            leaf([1.0]).nothing  # noqa: B018
+        assert not hasattr(Tensor(1.0), "__array_interface__")
+
+    def test_axes_of_flatten(self):
+        assert Tensor(np.ones((2, 3))).flatten().shape == (6,)
+        with pytest.raises(TypeError, match=r"t\.reshape\(len\(t\), -1\)"):
+            Tensor(np.ones((2, 3))).flatten(1)
+
+    def test_round(self):
+        assert round(Tensor(2.0 / 3), 2) == 0.67
+        assert round(Tensor(2.0 / 3)) == 1
+        with pytest.raises(TypeError, match=r"round\(\).*item\(\)"):
+            round(leaf(2.0) * 1, 2)

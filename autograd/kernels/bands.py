@@ -15,7 +15,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from autograd.kernels.layout import by_row
 from autograd.kernels.moments import is_finite
@@ -56,8 +55,8 @@ def worth(windows: Windows, shape: tuple[int, ...]) -> int:
 class Band:
     """The numbers of kernels (O, C, *kernel) among zeros: a matrix (kernel rows * C * W, O * out)."""
 
-    def __init__(self, windows: Windows, shape: tuple[int, ...], dtype: Any) -> None:
-        out, channels, rows, width = shape
+    def __init__(self, windows: Windows, weight: tuple[int, ...], dtype: Any) -> None:
+        out, channels, rows, width = weight
         padded, results = windows.padded[1], windows.out[1]
         before, size = windows.before[1], windows.size[1]
         self.wide = np.zeros((rows, channels, padded, out, results), dtype)
@@ -65,9 +64,9 @@ class Band:
         self.shape = rows * channels * size, out * results
         row, channel, pixel, kernel, result = self.wide.strides
         # Each number of the kernel where it is multiplied, for all results: (O, C, *kernel, out).
-        self.taps = as_strided(
-            self.wide, (out, channels, rows, width, results), (kernel, channel, row, pixel, pixel + result)
-        )
+        # By the constructor, here and below: `as_strided` takes 5 to 15 µs, eleven times in a LeNet's step of 7 ms.
+        shape, strides = (out, channels, rows, width, results), (kernel, channel, row, pixel, pixel + result)
+        self.taps = np.ndarray(shape, self.wide.dtype, self.wide, 0, strides)
 
     def matrix(self, weight: Array) -> Array:
         self.taps[...] = weight[..., None]
@@ -88,7 +87,7 @@ def rows_of(x: Array, windows: Windows, dtype: Any) -> Array:
     padded[:, top : top + height] = by_row(x)
     image, row, _, number = padded.strides
     read = windows.kernel[0] * channels * width
-    seen = as_strided(padded, (n, windows.out[0], read), (image, row, number), writeable=False)
+    seen: Array = np.ndarray((n, windows.out[0], read), padded.dtype, padded, 0, (image, row, number))
     return seen.reshape(n * windows.out[0], read)
 
 

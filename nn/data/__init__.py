@@ -110,7 +110,14 @@ def collate(examples: Sequence[Any]) -> Any:
     if isinstance(first, (tuple, list)):
         return tuple(collate(members) for members in zip(*examples, strict=True))
     if isinstance(first, (Tensor, np.ndarray, np.generic, int, float)):
-        return Tensor(np.stack([e.data if isinstance(e, Tensor) else np.asarray(e) for e in examples]))
+        arrays = [e.data if isinstance(e, Tensor) else np.asarray(e) for e in examples]
+        shapes = {a.shape for a in arrays}
+        if len(shapes) > 1:
+            raise ValueError(
+                f"a batch is of examples of one shape, these have {', '.join(map(str, sorted(shapes)))}: pass a "
+                "`collate_fn` that pads them, say"
+            )
+        return Tensor(np.stack(arrays))
     return list(examples)
 
 

@@ -23,6 +23,8 @@ def entered(x: Any, like: Tensor) -> Tensor:
     else:
         x = np.asarray(x)
         kind = x.dtype.kind
+        if kind not in "fciub":
+            raise TypeError(f"expected numbers, got {x.dtype}: {x!r:.60}")
     if kind == "c" and dtype.kind != "c":
         raise TypeError(f"complex numbers are not supported by parameters of {dtype}")
     if isinstance(x, Tensor):

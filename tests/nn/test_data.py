@@ -81,5 +81,7 @@ def test_what_does_not_fit_is_refused():
         TensorDataset()
     with pytest.raises(ValueError, match="batch_size is a positive integer, not 0"):
         DataLoader(DATA, 0)
+    with pytest.raises(ValueError, match=r"examples of one shape, these have \(2,\), \(3,\): pass a `collate_fn`"):
+        list(DataLoader([np.zeros(2), np.zeros(3)], 2))
     with pytest.raises(ValueError, match="sum neither to 1 nor to the 10 examples"):
         random_split(DATA, [5, 4])

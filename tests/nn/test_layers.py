@@ -353,6 +353,12 @@ def test_every_layer_names_its_path_where_it_is_given_no_numbers(name):
         Within(made(name))(*inputs)
 
 
+@pytest.mark.parametrize("given", [None, [["a", "b", "c"]], [[None, 1.0, 2.0]]])
+def test_what_is_no_numbers_is_refused(given):
+    with pytest.raises(TypeError, match=r"^Linear: expected numbers, got (object|<U1): "):
+        nn.Linear(3, 2)(given)
+
+
 def test_states_and_second_inputs_that_do_not_fit_are_refused():
     x = np.zeros((5, 2, 3))
     with pytest.raises(ValueError, match=r"expected a state \(1, 2, 4\), got \(2, 4\)"):

@@ -174,7 +174,11 @@ def test_sequential_is_a_list():
         net[4]
     with pytest.raises(TypeError, match="pass an instance"):
         nn.Sequential(nn.ReLU)
-    with pytest.raises(TypeError, match="not a module"):
+    with pytest.raises(TypeError, match=r"one by one, with \*"):
+        nn.Sequential([nn.ReLU()])
+    with pytest.raises(TypeError, match=r"nn.ReLU\(\) for F.relu"):
+        nn.Sequential(nn.Linear(2, 2), nn.functional.relu)
+    with pytest.raises(TypeError, match=r"^3 is not a module$"):
         net.append(3)
 
 
@@ -241,6 +245,8 @@ def test_to_changes_parameters_gradients_and_floating_buffers():
     assert net(images(5, 3).astype(np.float32)).dtype == np.float64
     assert net.float()(images(5, 3)).dtype == np.float32
     assert next(net.double().parameters()).dtype == np.float64
+    with pytest.raises(TypeError, match="a dtype, not 'cpu'; all is computed on the CPU"):
+        net.to("cpu")
     with pytest.raises(TypeError, match="int32"):
         net.to(np.int32)
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+import nn
 import optim
 from autograd import Tensor
 
@@ -63,6 +64,15 @@ def test_one_tensor_and_those_without_gradients():
     optim.clip_grad_value_([bare], 0.5)
     assert optim.clip_grad_norm_per_tensor_([bare], 0.5) == []
     assert bare.grad is None
+
+
+@pytest.mark.parametrize("clip", [optim.clip_grad_norm_, optim.clip_grad_value_, optim.clip_grad_norm_per_tensor_])
+def test_a_module_has_parameters(clip):
+    model = nn.Sequential(nn.Linear(1, 1))
+    with pytest.raises(TypeError, match=r"tensors, not Sequential: write parameters\(\), of the module"):
+        clip(model, 1.0)
+    with pytest.raises(TypeError, match=r"tensors, not float$"):
+        clip(1.0, 1.0)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

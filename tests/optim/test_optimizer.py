@@ -9,6 +9,7 @@ import pickle
 import numpy as np
 import pytest
 
+import nn
 import optim
 from autograd import Tensor, from_numpy
 from tests.optim.problems import (
@@ -240,7 +241,10 @@ def test_a_scalar_is_stepped():
         ([], ValueError, "empty parameter list"),
         ([{"params": []}], ValueError, "empty parameter list"),
         (Tensor([1.0], requires_grad=True), TypeError, "iterable of Tensors"),
-        (5, TypeError, "iterable of Tensors"),
+        (5, TypeError, "iterable of Tensors or dicts, but got int$"),
+        (nn.Linear(1, 1), TypeError, r"got Linear: write parameters\(\), of the module"),
+        (nn.Sequential(nn.Linear(1, 1)), TypeError, r"got Sequential: write parameters\(\)"),
+        (nn.Linear(1, 1).parameters, TypeError, r"got method: write parameters\(\)"),
         ([np.zeros(2)], TypeError, "can only optimize Tensors.*ndarray"),
         ([{"lr": 0.1}], TypeError, "'params'"),
         ([{"params": {Tensor([1.0])}}], TypeError, "ordered"),

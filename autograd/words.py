@@ -1,0 +1,45 @@
+"""What users of PyTorch type on a tensor, in the words of NumPy that tensors have: for the message of an error."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ON_THE_CPU: Final = "leave it out: all is computed on the CPU"
+IN_NUMPY: Final = {
+    "add_": "t += other",
+    "bmm": "t @ other",
+    "bool": "t.astype(bool)",
+    "chunk": "np.array_split(t, chunks, axis)",
+    "clamp": "t.clip(min, max)",
+    "contiguous": "leave it out: order in memory is nobody's concern",
+    "cpu": ON_THE_CPU,
+    "cuda": ON_THE_CPU,
+    "dim": "t.ndim",
+    "double": "t.astype(np.float64)",
+    "eq": "t == other",
+    "expand": "np.broadcast_to(t, shape)",
+    "expand_as": "np.broadcast_to(t, other.shape)",
+    "fill_": "t[...] = value",
+    "float": "t.astype(np.float32)",
+    "gather": "np.take_along_axis(t, indices, axis)",
+    "half": "t.astype(np.float16)",
+    "int": "t.astype(np.int32)",
+    "log_softmax": "nn.functional.log_softmax(t, axis)",
+    "long": "t.astype(np.int64)",
+    "masked_fill": "np.where(mask, value, t)",
+    "matmul": "t @ other",
+    "mm": "t @ other",
+    "mul_": "t *= other",
+    "norm": "np.linalg.norm(t)",
+    "numel": "t.size",
+    "permute": "t.transpose(axes)",
+    "pow": "t ** exponent",
+    "split": "np.split(t, sections, axis)",
+    "sub_": "t -= other",
+    "t": "t.T",
+    "to": "t.astype(dtype)",
+    "type": "t.astype(dtype)",
+    "unsqueeze": "np.expand_dims(t, axis)",
+    "view": "t.reshape(shape)",
+    "zero_": "t[...] = 0",
+}
