@@ -300,6 +300,26 @@ def test_an_infinity_is_sent_back_in_strides_to_what_its_window_saw(merging, ker
     assert np.isfinite(np.delete(to_weight, 3, axis=0)).all()
 
 
+def test_an_infinite_weight_shows_where_it_is_multiplied(merging):
+    weight = np.ones((16, 16, 3, 3))
+    weight[3, 2, 0, 0] = np.inf
+    out = ops.convolution(np.ones((2, 16, 12, 12)), weight)
+    assert np.isinf(out[:, 3]).all()
+    assert np.isfinite(np.delete(out, 3, axis=1)).all()
+
+
+def test_an_infinite_weight_is_sent_back_in_strides_to_what_it_saw(merging):
+    weight = np.ones((16, 8, 4, 4))
+    weight[3, 2, 0, 0] = np.inf
+    inputs = [Tensor(a, requires_grad=True) for a in (np.ones((2, 8, 12, 12)), weight)]
+    out = ops.convolution(*inputs, stride=2)
+    to_x, _ = (array.numpy() for array in gradients(out, inputs, Tensor(np.ones(out.shape))))
+    seen = np.zeros(to_x.shape, bool)
+    seen[:, 2, :10:2, :10:2] = True
+    np.testing.assert_array_equal(np.isinf(to_x), seen)
+    assert np.isfinite(to_x[~seen]).all()
+
+
 @pytest.mark.parametrize("channels", [3, 16])
 @pytest.mark.parametrize(
     ("kernel", "stride", "padding"), [(4, 2, 1), (7, 2, 3), (11, 4, 2), (5, 2, 2), ((5, 4), (2, 1), 0)]

@@ -34,16 +34,26 @@ def by_lines(windows: Windows, n: int, channels: int, out: int, groups: int, dty
     )
 
 
-def by_phases(windows: Windows, n: int, weight: Sizes, groups: int, dtype: np.dtype[Any], read: Array = None) -> bool:
-    """Whether `phases` can do a convolution with a weight of such a shape, and does more quickly.
+def by_phases(
+    windows: Windows,
+    n: int,
+    shape: Sizes,
+    groups: int,
+    dtype: np.dtype[Any],
+    read: Array = None,
+    kernels: Array = None,
+) -> bool:
+    """Whether `phases` can do a convolution of n images with a weight of such a shape, and does more quickly.
 
-    There are n images. What is `read`, if not None, is to be finite where zeros among the weights would spread it.
+    It is not to make NaN of an Inf: of what is `read`, by zeros among the weights, and of `kernels`, by zeros around
+    what is sent back.
     """
-    out, channels = weight[:2]
+    out, channels = shape[:2]
     return (
         phases.suits(windows, out, channels)
         and by_lines(phases.merged(windows), n, math.prod(windows.stride) * channels, out, groups, dtype)
         and (read is None or phases.divides(windows) or bands.all_finite(read))
+        and (kernels is None or bands.all_finite(kernels))
     )
 
 
@@ -120,7 +130,7 @@ def correlate_back(g: Array, weight: Array, windows: Windows, groups: int) -> Ar
     channels = weight.shape[1] * groups
     dtype = np.result_type(g, weight)
     few = by_planes(windows, channels, groups)
-    if by_phases(windows, len(g), weight.shape, groups, dtype, g):
+    if by_phases(windows, len(g), weight.shape, groups, dtype, g, weight):
         merged = correlate_back(g, phases.merge_weight(weight, windows), phases.merged(windows), groups)
         return phases.unmerge(merged, windows)
     if few and by_bands(windows, weight.shape, groups, dtype):
@@ -188,7 +198,7 @@ def gradients(
     g: Array, x: Array, weight: Array, windows: Windows, groups: int, needs: tuple[bool, ...]
 ) -> tuple[Array, Array, Array]:
     """Return the gradients of images, weights and bias, as far as they are needed, from that of the results."""
-    if needs[0] and needs[1] and by_phases(windows, len(x), weight.shape, groups, g.dtype, g):
+    if needs[0] and needs[1] and by_phases(windows, len(x), weight.shape, groups, g.dtype, g, weight):
         merged, merged_weight = phases.merge(x, windows, g.dtype), phases.merge_weight(weight, windows)
         found = gradients(g, merged, merged_weight, phases.merged(windows), groups, needs)
         return phases.unmerge(found[0], windows), phases.unmerge_weight(found[1], windows), found[2]

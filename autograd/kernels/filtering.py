@@ -4,7 +4,8 @@ A kernel of k rows takes k products for each row of results, 2 k for two. Two to
 and Gray 2016, https://arxiv.org/abs/1509.09308): of sums of the image's rows with sums of the kernel's, and the results
 are sums of the products. Each still depends on no rows but those that its window sees: where these are zero it is zero,
 and a large number nearby costs it no digits. More than two rows together would take fewer products yet (four of a
-kernel of three take six, and a ResNet-20 0.92 of the time), but each would have rounding errors of them all.
+kernel of three take six, and a ResNet-20 0.92 of the time), but each would have rounding errors of them all. The rows
+of a kernel's gradient do have: they are sums of the same products, each as exact as the largest of them is.
 
 A few sums of long rows are a matrix product with a small matrix: half the time of NumPy's sums of arrays, and one call.
 """

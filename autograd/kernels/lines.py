@@ -255,7 +255,8 @@ def correlating(x: Array, weight: Array, bias: Array, windows: Windows, out: Arr
     plan, places = planned(windows, len(x), channels, count, out.dtype)
     filtering = plan.filtering
     taps = weight.transpose(plan.kernel_first).reshape(windows.kernel[0], -1)
-    filters = (filtering.filters @ taps).reshape(plan.filters).astype(out.dtype, copy=False)
+    with np.errstate(all="ignore"):  # an Inf among them will show in the results
+        filters = (filtering.filters @ taps).reshape(plan.filters).astype(out.dtype, copy=False)
     by_shift = [filters[:, i] for i in range(len(plan.shifts))]
     results = filtering.results
     if bias is not None:

@@ -267,6 +267,16 @@ def test_scores_of_minus_infinity_are_never_chosen():
     assert x.grad.tolist() == [[-0.5, 0.5, 0.0]]
 
 
+@pytest.mark.parametrize("scores", [[np.inf, 0.0, 1.0], [-np.inf] * 3, [np.nan, 0.0, 1.0]])
+@pytest.mark.parametrize("target", [[1, 0], [[0.2, 0.3, 0.5], [0.0, 0.0, 1.0]]])
+def test_scores_without_a_softmax_have_no_loss(scores, target):
+    x = Tensor([scores, [1.0, 2.0, 3.0]], requires_grad=True)
+    losses = F.cross_entropy(x, target, reduction="none")
+    losses.sum().backward()
+    assert np.isnan(losses.numpy()).tolist() == [True, False]
+    assert np.isnan(x.grad.numpy()).tolist() == [[True] * 3, [False] * 3]
+
+
 # At the kinks: PyTorch's conventions
 
 
