@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd import graph, modes
 from autograd.graph import Version, clock
-from autograd.words import IN_NUMPY
+from autograd.words import IN_NUMPY, Elsewhere
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -753,12 +753,8 @@ class Tensor:
         if self._leaf is not None:
             self._leaf.hold(self._data)
 
-    if not TYPE_CHECKING:  # to whom an attribute that is not there shall be an error
-
-        def __getattr__(self, name: str) -> Any:
-            message = f"{type(self).__name__!r} object has no attribute {name!r}"
-            known = IN_NUMPY.get(name)
-            raise AttributeError(f"{message}: in NumPy's words, {known}" if known else message)
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in IN_NUMPY]
 
     # NumPy's dispatch
 
@@ -988,6 +984,9 @@ def plain_index(index: Any) -> Any:
         return array if array.size else array.astype(np.intp)
     return np.array(index) if isinstance(index, np.ndarray) else index
 
+
+for word in IN_NUMPY:
+    setattr(Tensor, word, Elsewhere(word))
 
 HELD_BY_SLOT: Final = references_of_slot()
 

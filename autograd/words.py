@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, NoReturn
 
 ON_THE_CPU: Final = "leave it out: all is computed on the CPU"
 IN_NUMPY: Final = {
@@ -43,3 +43,19 @@ IN_NUMPY: Final = {
     "view": "t.reshape(shape)",
     "zero_": "t[...] = 0",
 }
+
+
+class Elsewhere:
+    """An attribute that is not there, and says what there is instead.
+
+    One for each word: a `__getattr__` for all of them would slow every attribute of a tensor, and a step of an MLP by a
+    tenth.
+    """
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def __get__(self, tensor: Any, kind: type) -> NoReturn:
+        raise AttributeError(
+            f"{kind.__name__!r} object has no attribute {self.word!r}: in NumPy's words, {IN_NUMPY[self.word]}"
+        )

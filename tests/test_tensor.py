@@ -503,6 +503,8 @@ class TestOtherWords:
     def test_numpys_are_named(self, word):
         with pytest.raises(AttributeError, match=f"no attribute '{word}': in NumPy's words, "):
             getattr(leaf([1.0]), word)
+        assert not hasattr(leaf([1.0]), word)
+        assert word not in dir(leaf([1.0]))
 
     def test_those_that_neither_has_are_said_alone(self):
         with pytest.raises(AttributeError, match=r"^'Tensor' object has no attribute 'nothing'$"):
