@@ -149,7 +149,8 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
 
 def call_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Serve any other NumPy function on tensors."""
-    name = f"np.{function.__name__}"
+    module = function.__module__ if function.__module__ in ("numpy.linalg", "numpy.fft") else "numpy"
+    name = f"{module.replace('numpy', 'np')}.{function.__name__}"
     plain_result = function in PLAIN or (function is np.where and len(args) == 1)
     ours = None if plain_result else by_numpy_name().get(function)
     if ours is None:

@@ -71,8 +71,12 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
     """
     from pathlib import Path  # imported late, here and below: 4 ms of an import of nn
 
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"save(state, path): the path comes second, and there is {type(path).__name__}")
     target = Path(os.path.realpath(path))
     suffix = suffix_of(target)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {target.parent} to write {target.name} to")
     arrays, tree = flattened(state)
     with written(target) as file:
         (write_npz if suffix == ".npz" else write_safetensors)(file, arrays, tree)

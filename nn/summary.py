@@ -56,12 +56,12 @@ class Summary:
 
 
 def summary(model: Module, input_shape: Any, dtype: DTypeLike = np.float32) -> Summary:
-    """Run a model once on zeros, in evaluation mode, and return a table of its calls.
+    """Run a model once, on zeros, in evaluation mode, and return a table of its calls.
 
     Parameters
     ----------
     model : any module. It is left as it was.
-    input_shape : the shape of its input with the batch axis, or a list of those of several inputs.
+    input_shape : the shape of its input with the batch axis, or an input itself, or a list of those of several inputs.
     dtype : of the input: integers for a model that begins with `Embedding`.
 
     Multiply-adds are those of matrix products and convolutions; the rest is small beside them.
@@ -79,8 +79,8 @@ def summary(model: Module, input_shape: Any, dtype: DTypeLike = np.float32) -> S
     ──────────────────────────────────────────────
     23 parameters, 18 multiply-adds
     """
-    shapes = input_shape if isinstance(input_shape, list) else [input_shape]
-    inputs = [Tensor(np.zeros(shape, dtype)) for shape in shapes]
+    given = input_shape if isinstance(input_shape, list) else [input_shape]
+    inputs = [x if isinstance(x, (Tensor, np.ndarray)) else Tensor(np.zeros(x, dtype)) for x in given]
     rows: list[Row] = []
     open_rows: list[int] = []  # those whose call has not returned
     seen: set[int] = set()

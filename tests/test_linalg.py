@@ -212,3 +212,10 @@ def test_integers_give_plain_floats():
 def test_cofactors_of_a_regular_matrix():
     x = normal(4, 4)
     assert np.allclose(ops.cofactors(x), np.linalg.det(x) * np.linalg.inv(x).T)
+
+
+def test_what_has_no_rule_is_named_as_it_was_called():
+    with pytest.raises(TypeError, match=r"^np\.linalg\.eig has no gradient rule"):
+        np.linalg.eig(leaf(np.eye(2)))
+    with pytest.raises(TypeError, match=r"^np\.unwrap has no gradient rule"):
+        np.unwrap(leaf(np.ones(2)))

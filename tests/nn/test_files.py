@@ -494,6 +494,13 @@ def test_what_cannot_be_saved_is_named(path):
     assert not path.exists()
 
 
+def test_where_there_is_nothing_to_write_to(tmp_path):
+    with pytest.raises(TypeError, match=r"save\(state, path\): the path comes second, and there is Linear"):
+        nn.save(tmp_path / "model.npz", nn.Linear(2, 2))
+    with pytest.raises(FileNotFoundError, match=r"no folder .*elsewhere to write model.npz to"):
+        nn.save(nn.Linear(2, 2), tmp_path / "elsewhere" / "model.npz")
+
+
 def test_names_without_a_known_suffix_are_refused(tmp_path):
     for name in ("model", "model.pt", "model.pkl"):
         with pytest.raises(ValueError, match=r"state files end in \.npz or \.safetensors"):

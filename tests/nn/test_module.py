@@ -537,6 +537,9 @@ def test_the_summary_of_every_kind_of_cost():
     attention = nn.summary(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), (3, 5, 8))
     assert attention.cost == 15 * 8 * 8 * 4 + 2 * 15 * 5 * 8 + 2 * 15 * 8 * 16
     assert nn.summary(nn.Embedding(5, 3), (2, 4), dtype=int).rows[0].shapes == ((2, 4, 3),)
+    example = nn.summary(nn.Embedding(5, 3), np.ones((2, 4), int))
+    assert example.rows[0].shapes == ((2, 4, 3),)
+    assert nn.summary(nn.Bilinear(2, 3, 4), [np.ones((5, 2)), Tensor(np.ones((5, 3)))]).cost == 5 * 4 * 3 * 3
     lstm = nn.summary(nn.LSTM(3, 4), (7, 2, 3)).rows[0]
     assert lstm.shapes == ((7, 2, 4), (1, 2, 4), (1, 2, 4))
 
