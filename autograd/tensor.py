@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd import graph, modes
 from autograd.graph import Version, clock
-from autograd.words import IN_NUMPY, Elsewhere
+from autograd.words import IN_NUMPY, point_elsewhere
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -985,9 +985,7 @@ def plain_index(index: Any) -> Any:
     return np.array(index) if isinstance(index, np.ndarray) else index
 
 
-for word in IN_NUMPY:
-    setattr(Tensor, word, Elsewhere(word))
-
+point_elsewhere(Tensor)
 HELD_BY_SLOT: Final = references_of_slot()
 
 # At the end: operations make Tensors, and the methods above call operations.

@@ -59,3 +59,9 @@ class Elsewhere:
         raise AttributeError(
             f"{kind.__name__!r} object has no attribute {self.word!r}: in NumPy's words, {IN_NUMPY[self.word]}"
         )
+
+
+def point_elsewhere(kind: type) -> None:
+    """Have a class say for each of these words that it is not there, and what is."""
+    for word in IN_NUMPY:
+        setattr(kind, word, Elsewhere(word))

@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -57,8 +56,9 @@ def divides(windows: Windows) -> bool:
     return not any(k % s for k, s in zip(windows.kernel, windows.stride, strict=True))
 
 
-def phases(windows: Windows) -> Iterator[tuple[Sizes, tuple[slice, ...], tuple[slice, ...]]]:
-    """Yield each place among the pixels that are merged, for which of the merged pixels it is there, and where."""
+@functools.lru_cache(maxsize=256)
+def phases(windows: Windows) -> list[tuple[Sizes, tuple[slice, ...], tuple[slice, ...]]]:
+    """Return each place among the pixels that are merged, for which of the merged pixels it is there, and where."""
     axes = zip(windows.size, windows.stride, windows.before, merged(windows).size, strict=True)
     spans = []
     for n, s, before, count in axes:
@@ -68,8 +68,7 @@ def phases(windows: Windows) -> Iterator[tuple[Sizes, tuple[slice, ...], tuple[s
             stop = max(start, min(count, -(-(n + before - p) // s)))
             found.append((p, slice(start, stop), slice(start * s + p - before, max(0, stop * s + p - before), s)))
         spans.append(found)
-    for place in itertools.product(*spans):
-        yield tuple(zip(*place, strict=True))
+    return [tuple(zip(*place, strict=True)) for place in itertools.product(*spans)]
 
 
 def split(images: Array, windows: Windows) -> Array:
