@@ -53,7 +53,8 @@ def available_cores() -> int:
 def set_num_threads(number: int) -> None:
     """Let large work, and all matrix products of NumPy in this process, take `number` threads.
 
-    Results may differ in their last digits from those of another number of threads, and of no other reason.
+    Results may differ in their last digits from those of another number of threads, as OpenBLAS's kernels for some
+    processors do, and are else the same each time. While another Python thread shares work, products take one thread.
 
     Raises
     ------
