@@ -23,6 +23,7 @@ from typing import Any, Final
 import numpy as np
 
 from autograd import operation, ops
+from autograd.kernels import sigmoids
 from autograd.kernels.products import multiplier
 from autograd.memory import aligned
 from autograd.operation import Array
@@ -248,12 +249,12 @@ def lstm_rule(g: list[Array], needs: tuple[bool, ...], aux: tuple[Steps, *tuple[
     def lead() -> Iterator[slice]:
         for some in from_the_end(sent):
             for t in backwards(some):
-                (new, i, f, o), sigmoids = opened[t], opened[t, 1:]
+                (new, i, f, o), three = opened[t], opened[t, 1:]
                 to_new, to_i, to_f, to_o = slopes = sent[t]
                 np.add(back, to_states[t].T, out=back)
                 np.multiply(opened[t], opened[t], out=slopes)
                 np.subtract(1, to_new, out=to_new)
-                np.subtract(sigmoids, slopes[1:], out=slopes[1:])
+                np.subtract(three, slopes[1:], out=slopes[1:])
                 to_new *= i
                 to_i *= new
                 to_f *= cells[t]
@@ -290,17 +291,15 @@ def lstm_sequence(
     steps, weight = Steps(x, h, bias is not None, dtype), in_order(joined(dtype, weight_ih, bias, weight_hh), INWARDS)
     opened, cells = aligned((count, 4, size, n), dtype), aligned((count + 1, size, n), dtype)
     cells[0], states, bounded = c.T, steps.states, aligned((count, size, n), dtype)
-    # One tanh for all gates, since sigmoid(z) = (1 + tanh(z / 2)) / 2: NumPy's tanh takes a fifth of the time of exp.
-    halved = weight.copy()
-    halved[size:] *= 0.5
-    multiply = steps.by_steps(halved)
+    scaled = weight.copy()
+    scaled[size:] *= sigmoids.scale()
+    multiply = steps.by_steps(scaled)
     for t in range(count):
-        gates, sigmoids, cell, other = opened[t], opened[t, 1:], cells[t + 1], bounded[t]
+        gates, three, cell, other = opened[t], opened[t, 1:], cells[t + 1], bounded[t]
         multiply(t, gates.reshape(4 * size, n))
-        np.tanh(gates, out=gates)
-        sigmoids *= 0.5
-        sigmoids += 0.5
         new, i, f, o = gates
+        np.tanh(new, out=new)
+        sigmoids.apply(three)
         np.multiply(f, cells[t], out=cell)
         cell += np.multiply(i, new, out=other)
         np.multiply(o, np.tanh(cell, out=other), out=states[t + 1])
@@ -374,20 +373,18 @@ def gru_sequence(
     count, (n, size) = len(x), h.shape
     dtype = type_of(x, weight_ih, weight_hh, bias_ih, bias_hh, h)
     steps = Steps(x, h, bias_ih is not None, dtype)
-    # What `new` gets of the state comes first, then reset and update, whose arguments are halved as in the LSTM.
+    # What `new` gets of the state comes first, then reset and update, which are sigmoids.
     weight, by_input = in_order(joined(dtype, bias_hh, weight_hh), [2, 0, 1]), joined(dtype, weight_ih, bias_ih)
-    halved = weight.copy()
-    halved[size:] *= 0.5
-    by_input[: 2 * size] *= 0.5
+    scaled = weight.copy()
+    scaled[size:] *= sigmoids.scale()
+    by_input[: 2 * size] *= sigmoids.scale()
     ahead, opened = steps.by_inputs(by_input), aligned((count, 4, size, n), dtype)
-    states, before, multiply = steps.states, steps.array[:, -weight.shape[1] :], times(halved, n)
+    states, before, multiply = steps.states, steps.array[:, -weight.shape[1] :], times(scaled, n)
     for t in range(count):
-        (inner, r, z, new), sigmoids, state = opened[t], opened[t, 1:3].reshape(2 * size, n), states[t + 1]
+        (inner, r, z, new), two, state = opened[t], opened[t, 1:3].reshape(2 * size, n), states[t + 1]
         multiply(before[t], opened[t, :3].reshape(3 * size, n))
-        sigmoids += ahead[t, : 2 * size]
-        np.tanh(sigmoids, out=sigmoids)
-        sigmoids *= 0.5
-        sigmoids += 0.5
+        two += ahead[t, : 2 * size]
+        sigmoids.apply(two)
         np.multiply(r, inner, out=new)
         new += ahead[t, 2 * size :]
         np.tanh(new, out=new)

@@ -1,12 +1,15 @@
 """Recurrences over whole sequences, where layers do not show what they do."""
 
+import sys
+import types
+
 import numpy as np
 import pytest
 
 import autograd
 import nn
 from autograd import Tensor, openblas
-from autograd.kernels import products
+from autograd.kernels import products, sigmoids
 from nn.layers.sequences import gru_by_steps, gru_sequence, lstm_by_steps, lstm_sequence
 
 
@@ -43,3 +46,27 @@ def test_what_goes_back_through_a_wide_state_comes_some_rows_at_a_time(monkeypat
     )
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("by_exp", [True, False])
+@pytest.mark.parametrize(
+    ("whole", "by_steps", "gates"), [(lstm_sequence, lstm_by_steps, 4), (gru_sequence, gru_by_steps, 3)]
+)
+def test_sigmoids_by_either_function_are_the_same(monkeypatch, whole, by_steps, gates, by_exp):
+    monkeypatch.setattr(sigmoids, "by_exp", lambda: by_exp)
+    rng = np.random.default_rng(0)
+    shapes = [(3, 2, 4), (gates * 5, 4), (gates * 5, 5), (gates * 5,), (gates * 5,)]
+    shapes += [(2, 5)] * (2 if gates == 4 else 1)
+    inputs = [rng.normal(size=shape) for shape in shapes]
+    for size in (1.0, 1e3):  # with large weights gates are open or shut, and exp overflows
+        inputs[1] *= size
+        found, expected = (out[0] if gates == 4 else out for out in (whole(*inputs), by_steps(*inputs)))
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("found", [None, "X86_V3", "X86_V4", "FMA3__AVX2"])
+def test_sigmoids_go_by_exp_where_that_is_quicker(monkeypatch, found):
+    kernels = {"exp": {"ff": {"current": found}}}
+    introspect = types.SimpleNamespace(opt_func_info=lambda func_name, signature: kernels)
+    monkeypatch.setitem(sys.modules, "numpy.lib.introspect", introspect if found else None)  # None: there is none
+    assert sigmoids.by_exp.__wrapped__() == (found in ("X86_V3", "FMA3__AVX2"))
