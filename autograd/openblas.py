@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from autograd import elf
+
 Array = Any
 NAMES: Final = ("scipy_openblas_{}64_", "openblas_{}64_", "openblas_{}")
 CBLAS: Final = {"scipy_cblas_{}64_": ctypes.c_int64, "cblas_{}64_": ctypes.c_int64, "cblas_{}": ctypes.c_int}
@@ -32,6 +34,18 @@ def library() -> Any:
 def function(name: str) -> Any:
     """Return a function of OpenBLAS, "get_num_threads" say; None if NumPy has another BLAS."""
     return next((found for n in NAMES if (found := getattr(library(), n.format(name), None)) is not None), None)
+
+
+@functools.cache
+def private(name: str) -> int | None:
+    """Return the address of a function that is not in OpenBLAS's header, None if it cannot be had.
+
+    The OpenBLAS of NumPy 2.4 exports them all, that of NumPy 2.5 does not.
+    """
+    exported, known = getattr(library(), name, None), function("get_num_threads")
+    if exported is not None:
+        return ctypes.cast(exported, ctypes.c_void_p).value
+    return None if known is None else elf.beside(known, name)
 
 
 @functools.cache

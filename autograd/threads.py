@@ -28,6 +28,9 @@ WORTH: Final = 1 << 23  # multiply-adds of matrix products for which a thread is
 UNDONE: Final = object()
 PATIENCE: Final = 1.0  # seconds after which a thread asks whether what it waits for will come
 ENTRY: Final = ctypes.CFUNCTYPE(None, ctypes.c_size_t)
+# int gotoblas_pthread(int threads, void *function, void *argument, int step): each thread calls the function, with an
+# argument a step further on.
+START: Final = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ENTRY, ctypes.c_size_t, ctypes.c_int)
 
 
 def get_num_threads() -> int:
@@ -107,11 +110,8 @@ class Team:
         self.known = threading.local()  # whether a thread keeps its state
         self.entry = ENTRY(self.enter)
         self.set = openblas.function("set_num_threads")
-        # int gotoblas_pthread(int threads, void *function, void *argument, int step): each thread calls the function,
-        # with an argument a step further on. It is not in OpenBLAS's header; where it is missing, there is no team.
-        self.start = getattr(openblas.library(), "gotoblas_pthread", None) if self.set else None
-        if self.start is not None:
-            self.start.argtypes = (ctypes.c_int, ENTRY, ctypes.c_size_t, ctypes.c_int)
+        address = openblas.private("gotoblas_pthread") if self.set else None
+        self.start = None if address is None else START(address)  # where it is missing, there is no team
 
     def enter(self, i: int) -> None:
         if i and not hasattr(self.known, "kept"):

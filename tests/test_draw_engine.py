@@ -53,6 +53,19 @@ def test_without_any_engine_the_error_names_the_ways_to_get_one(drawing, monkeyp
     assert drawing.save(tmp_path / "x.dot").exists()
 
 
+def test_a_wheel_that_does_not_load_is_no_engine(drawing, monkeypatch, tmp_path):
+    """That of pygraphviz needs libraries of a desktop, which the images of containers mostly leave out."""
+    without_dot(monkeypatch, tmp_path)
+    package = tmp_path / "pygraphviz"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise ImportError('libXrender.so.1: cannot open shared object file')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(engine.GraphvizMissing, match=r"libXrender\.so\.1") as error:
+        drawing.svg  # noqa: B018
+    assert "apt install graphviz" in str(error.value)
+    assert "pip install pygraphviz" not in str(error.value)
+
+
 def test_a_notebook_falls_back_to_text(drawing, monkeypatch, tmp_path):
     without_dot(monkeypatch, tmp_path)
     monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name: None)

@@ -9,13 +9,14 @@ import subprocess
 import sys
 from typing import Final
 
-MISSING: Final = (
-    "drawing needs the layout engine of Graphviz, and no `dot` is on the PATH. Any one of these brings it:\n"
-    "    pip install pygraphviz          (carries the engine in its wheel)\n"
+MISSING: Final = "drawing needs the layout engine of Graphviz, and no `dot` is on the PATH"
+BY_WHEEL: Final = "    pip install pygraphviz          (carries the engine in its wheel)\n"
+BY_PACKAGE: Final = (
     "    apt install graphviz            (Debian, Ubuntu)\n"
     "    brew install graphviz           (macOS)\n"
     "    conda install graphviz"
 )
+ANY: Final = ". Any one of these brings it:\n"
 # In a process of its own: a crash of the C library there would end a notebook's kernel here.
 CHILD: Final = (
     "import sys, pygraphviz;"
@@ -36,7 +37,7 @@ def command(target: str) -> list[str]:
         return [dot, f"-T{target}"]
     if importlib.util.find_spec("pygraphviz") is not None:
         return [sys.executable, "-c", CHILD, target]
-    raise GraphvizMissing(MISSING)
+    raise GraphvizMissing(f"{MISSING}{ANY}{BY_WHEEL}{BY_PACKAGE}")
 
 
 @functools.lru_cache(maxsize=8)
@@ -50,5 +51,9 @@ def render(source: str, target: str) -> bytes:
             f"Graphviz found no layout within {PATIENCE} s: draw less, with collapse= or depth="
         ) from error
     if done.returncode or not done.stdout:
-        raise RuntimeError(f"Graphviz failed ({run[0]}): {done.stderr.decode(errors='replace').strip()[-500:]}")
+        said = done.stderr.decode(errors="replace").strip()
+        reason = said.rpartition("\n")[2]
+        if reason.startswith("ImportError"):  # the wheel needs libraries of a desktop
+            raise GraphvizMissing(f"{MISSING}; that of pygraphviz does not load here ({reason}){ANY}{BY_PACKAGE}")
+        raise RuntimeError(f"Graphviz failed ({run[0]}): {said[-500:]}")
     return done.stdout
