@@ -31,6 +31,13 @@ PLAIN: Final = {getattr(np, name) for name in PLAIN_NAMES.split() if hasattr(np,
 REDUCE: Final = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logaddexp": "logsumexp"}
 ACCUMULATE: Final = {"add": "cumsum", "multiply": "cumprod"}
 RENAMED: Final = {"a_min": "min", "a_max": "max"}
+IN_C: Final[dict[str, Callable[..., Any]]] = {  # what the functions written in C take, which say so since NumPy 2.4
+    "concatenate": lambda arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind": ...,
+    "dot": lambda a, b, out=None: ...,
+    "inner": lambda a, b, /: ...,
+    "vdot": lambda a, b, /: ...,
+    "where": lambda condition, x=None, y=None, /: ...,
+}
 
 
 @functools.cache
@@ -182,7 +189,10 @@ def translations(
     function: Callable[..., Any], ours: Callable[..., Any]
 ) -> tuple[inspect.Signature, dict[str, str]] | None:
     """Return the signature of NumPy's function and our name of each parameter; None where both take `*args`."""
-    theirs = inspect.signature(function)
+    try:
+        theirs = inspect.signature(function)
+    except ValueError:
+        theirs = inspect.signature(IN_C[function.__name__])
     operation = getattr(ours, "operation", None)
     mine = list(inspect.signature(ours).parameters) if operation is None else list(operation.names)
     if any(p.kind is p.VAR_POSITIONAL for p in theirs.parameters.values()):

@@ -1,0 +1,62 @@
+"""NumPy's functions on tensors: how their arguments become those of ours."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autograd import Tensor, numpy_protocol
+
+BUILTINS = [np.concatenate, np.dot, np.inner, np.vdot, np.where]
+
+
+@pytest.fixture(params=[True, False], ids=["told by NumPy", "not told"])
+def _signatures(request: Any, monkeypatch: Any) -> Any:
+    """Functions written in C say what they take since NumPy 2.4."""
+
+    def of_python(function: Callable[..., Any]) -> inspect.Signature:
+        if function in BUILTINS:
+            raise ValueError(f"no signature found for builtin {function}")
+        return signature(function)
+
+    signature = inspect.signature
+    numpy_protocol.translations.cache_clear()
+    if not request.param:
+        monkeypatch.setattr(inspect, "signature", of_python)
+    yield
+    numpy_protocol.translations.cache_clear()
+
+
+@pytest.mark.usefixtures("_signatures")
+def test_functions_written_in_c() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    assert np.concatenate([x[None], x[None]], axis=1).tolist() == [[1.0, 2.0, 1.0, 2.0]]
+    assert np.concatenate([x, x], 0).tolist() == [1.0, 2.0, 1.0, 2.0]
+    assert np.dot(x, x).item() == np.dot(b=x, a=x).item() == np.inner(x, x).item() == np.vdot(x, x).item() == 5.0
+    assert np.where([True, False], x, 0.0).tolist() == [1.0, 0.0]
+    np.where(x > 1, np.concatenate([x[:1], x[1:]]), 0.0).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [0.0, 1.0]
+
+
+@pytest.mark.usefixtures("_signatures")
+def test_what_they_are_given_too_much_is_named() -> None:
+    x = Tensor([1.0, 2.0])
+    with pytest.raises(TypeError, match=r"np\.concatenate: dtype='f' is not supported"):
+        np.concatenate([x, x], dtype="f")
+    with pytest.raises(TypeError, match=r"np\.dot: out=.* is not supported"):
+        np.dot(x, x, out=np.zeros(()))
+
+
+@pytest.mark.parametrize("function", BUILTINS)
+def test_what_they_take_is_what_numpy_says(function: Any) -> None:
+    try:
+        told = inspect.signature(function)
+    except ValueError:
+        pytest.skip("it does not, before NumPy 2.4")
+    ours = inspect.signature(numpy_protocol.IN_C[function.__name__])
+    assert [(p.name, p.kind) for p in ours.parameters.values()] == [(p.name, p.kind) for p in told.parameters.values()]
