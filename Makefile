@@ -8,10 +8,12 @@ RUN := $(BIN)/python -m
 ARGS :=
 WORKERS := 2
 # Tests are small and run side by side: more threads would only stand in each other's way.
-TEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=agg $(RUN) pytest -n $(WORKERS)
+PYTEST := -m pytest -n $(WORKERS)
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=agg
+TEST := $(ONE_THREAD) $(BIN)/python $(PYTEST)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test oracle slow bench notebooks format clean
+.PHONY: help demo test oracle oldest slow bench notebooks format clean
 .DELETE_ON_ERROR:
 export PYTHON PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -29,6 +31,9 @@ test: $(VENV)/.test ## linters, type checks, and every test but the slow ones
 
 oracle: $(VENV)/.test $(VENV)/.oracle ## the same numbers as PyTorch, side by side
 	$(TEST) tests/oracle $(ARGS)
+
+oldest: $(VENV)/oldest/.made ## the tests with the oldest NumPy that is enough (.ci/oldest.txt)
+	$(ONE_THREAD) $(VENV)/oldest/bin/python $(PYTEST) --ignore=tests/oracle $(ARGS)
 
 slow: $(VENV)/.test ## the slow tests
 	$(TEST) --ignore=tests/oracle -m slow $(ARGS) || [ $$? -eq 5 ] # 5: there are none
@@ -60,4 +65,10 @@ $(VENV)/hips/.made: pyproject.toml | $(BIN)/pip
 	@echo "Setting up $(VENV)/hips for: bench"
 	@PYTHON=$(CURDIR)/$(BIN)/python .ci/venv $(VENV)/hips
 	@$(VENV)/hips/bin/python -m pip install --quiet 'autograd>=1.7'
+	@touch $@
+
+$(VENV)/oldest/.made: pyproject.toml .ci/oldest.txt | $(BIN)/pip
+	@echo "Setting up $(VENV)/oldest for: test"
+	@PYTHON=$(CURDIR)/$(BIN)/python .ci/venv $(VENV)/oldest
+	@$(VENV)/oldest/bin/python -m pip install --quiet --constraint .ci/oldest.txt --editable '.[test]'
 	@touch $@
