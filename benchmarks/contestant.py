@@ -13,6 +13,7 @@ import pickle
 import runpy
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,8 @@ class Contestant:
         if self.name == "gategrad":
             import autograd
 
-            autograd.set_num_threads(threads)
+            with suppress(RuntimeError):  # another BLAS than OpenBLAS has read its environment variable
+                autograd.set_num_threads(threads)
         elif self.name == "torch":
             import torch
 

@@ -124,6 +124,7 @@ class TestSharing:
 
         assert [share(count, 2) for _ in range(3)] == [[1, 1], [2, 2], [3, 3]]
 
+    @needs_openblas
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
     def test_a_forked_process_has_threads_of_its_own(self):
         program = (
