@@ -10,8 +10,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from autograd import elf
-
 Array = Any
 NAMES: Final = ("scipy_openblas_{}64_", "openblas_{}64_", "openblas_{}")
 CBLAS: Final = {"scipy_cblas_{}64_": ctypes.c_int64, "cblas_{}64_": ctypes.c_int64, "cblas_{}": ctypes.c_int}
@@ -45,7 +43,11 @@ def private(name: str) -> int | None:
     exported, known = getattr(library(), name, None), function("get_num_threads")
     if exported is not None:
         return ctypes.cast(exported, ctypes.c_void_p).value
-    return None if known is None else elf.beside(known, name)
+    if known is None:
+        return None
+    from autograd import elf  # here, since few need it
+
+    return elf.beside(known, name)
 
 
 @functools.cache
