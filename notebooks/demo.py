@@ -28,6 +28,7 @@ import autograd
 import nn
 import optim
 from autograd import Tensor, draw, no_grad
+from autograd.draw.engine import GraphvizMissing
 from nn.data import DataLoader, TensorDataset
 
 BATCH = 64
@@ -223,8 +224,11 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     parser.add_argument("--output", type=Path, default=Path("demo-output"), help="where pictures go")
     options = parser.parse_args(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
-    circuit(options.output)
-    return read(options.output)
+    try:
+        circuit(options.output)
+        return read(options.output)
+    except GraphvizMissing as error:
+        raise SystemExit(f"\n{error}") from None
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from autograd.draw import engine
 from notebooks import demo
 
 PICTURES = ["circuit", "steps", "loss", "cnn", "confusion", "mistakes"]
@@ -67,3 +68,11 @@ def test_a_quarter_is_held_out_with_as_many_of_each_digit():
     assert (len(known.images), len(unseen.images)) == (1347, 450)
     for digit in range(10):
         assert abs((known.labels == digit).mean() - (unseen.labels == digit).mean()) < 0.005
+
+
+def test_without_graphviz_it_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name: None)
+    engine.render.cache_clear()
+    with pytest.raises(SystemExit, match="apt install graphviz"):
+        demo.main(["--output", str(tmp_path / "pictures")])
