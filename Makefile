@@ -32,7 +32,7 @@ test: $(VENV)/.test ## linters, type checks, and every test but the slow ones
 oracle: $(VENV)/.test $(VENV)/.oracle ## the same numbers as PyTorch, side by side
 	$(TEST) tests/oracle $(ARGS)
 
-oldest: $(VENV)/oldest/.made ## the tests with the oldest NumPy that is enough (.ci/oldest.txt)
+oldest: $(VENV)/oldest/.made ## the tests with NumPy 2.0, for which there is Python 3.11 or 3.12
 	$(ONE_THREAD) $(VENV)/oldest/bin/python $(PYTEST) --ignore=tests/oracle $(ARGS)
 
 slow: $(VENV)/.test ## the slow tests

@@ -192,6 +192,8 @@ def translations(
     try:
         theirs = inspect.signature(function)
     except ValueError:
+        if function.__name__ not in IN_C:
+            raise
         theirs = inspect.signature(IN_C[function.__name__])
     operation = getattr(ours, "operation", None)
     mine = list(inspect.signature(ours).parameters) if operation is None else list(operation.names)

@@ -58,7 +58,7 @@ def test_a_wheel_that_does_not_load_is_no_engine(drawing, monkeypatch, tmp_path)
     without_dot(monkeypatch, tmp_path)
     package = tmp_path / "pygraphviz"
     package.mkdir()
-    (package / "__init__.py").write_text("raise ImportError('libXrender.so.1: cannot open shared object file')")
+    (package / "__init__.py").write_text("raise ImportError('libXrender.so.1: cannot open it\\n  Reason: tried')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(engine.GraphvizMissing, match=r"libXrender\.so\.1") as error:
         drawing.svg  # noqa: B018

@@ -39,6 +39,7 @@ def test_of_what_is_exported_the_library_itself_is_asked(monkeypatch: pytest.Mon
 @needs_openblas
 def test_of_what_is_not_there_nothing_is_found() -> None:
     assert elf.beside(KNOWN, "gotoblas_nothing") is None
+    assert elf.beside(KNOWN, "malloc") is None  # of another library, but in its table
     assert openblas.private("gotoblas_nothing") is None
 
 
@@ -58,7 +59,7 @@ def test_a_file_that_is_gone_or_no_library_says_nothing(monkeypatch: pytest.Monk
     symbols = np.zeros(1, elf.SECTION)
     symbols["type"], symbols["link"] = elf.SYMBOLS, 7  # which there is not
     header = bytearray(elf.MAGIC + bytes(100))
-    header[elf.SECTIONS], header[elf.SECTION_COUNT] = len(header), 1
+    header[elf.KIND], header[elf.SECTIONS], header[elf.SECTION_COUNT] = elf.SHARED, len(header), 1
     for content in (b"", b"MZ\0\0", elf.MAGIC, elf.MAGIC + bytes(100), bytes(header) + symbols.tobytes()):
         path.write_bytes(content)
         assert elf.beside(KNOWN or 0, "name") is None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -43,17 +45,17 @@ def command(target: str) -> list[str]:
 @functools.lru_cache(maxsize=8)
 def render(source: str, target: str) -> bytes:
     """Return the graph `source`, in the DOT language, laid out by Graphviz and written as `target`."""
-    run = command(target)
+    run, plain = command(target), {**os.environ, "PYTHON_COLORS": "0"}
     try:
-        done = subprocess.run(run, input=source.encode(), capture_output=True, timeout=PATIENCE, check=False)
+        done = subprocess.run(run, input=source.encode(), capture_output=True, timeout=PATIENCE, check=False, env=plain)
     except subprocess.TimeoutExpired as error:
         raise RuntimeError(
             f"Graphviz found no layout within {PATIENCE} s: draw less, with collapse= or depth="
         ) from error
     if done.returncode or not done.stdout:
         said = done.stderr.decode(errors="replace").strip()
-        reason = said.rpartition("\n")[2]
-        if reason.startswith("ImportError"):  # the wheel needs libraries of a desktop
-            raise GraphvizMissing(f"{MISSING}; that of pygraphviz does not load here ({reason}){ANY}{BY_PACKAGE}")
+        unloaded = re.search(r"^(ImportError|ModuleNotFoundError): .*", said, re.MULTILINE)
+        if unloaded:  # the wheel needs libraries of a desktop
+            raise GraphvizMissing(f"{MISSING}; that of pygraphviz does not load here ({unloaded[0]}){ANY}{BY_PACKAGE}")
         raise RuntimeError(f"Graphviz failed ({run[0]}): {said[-500:]}")
     return done.stdout

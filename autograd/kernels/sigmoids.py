@@ -18,10 +18,8 @@ BY_EXP: Final = {"FMA3__AVX2", "X86_V3"}  # what NumPy calls AVX2
 @functools.cache
 def by_exp() -> bool:
     """Return whether exp is the quicker one."""
-    try:
-        from numpy.lib.introspect import opt_func_info  # since NumPy 2.1
-    except ImportError:
-        return False
+    from numpy.lib.introspect import opt_func_info
+
     found = opt_func_info(func_name="^exp$", signature="float32").get("exp", {})
     return any(kernels["current"] in BY_EXP for kernels in found.values())
 
@@ -34,7 +32,7 @@ def scale() -> float:
 def apply(z: Array) -> None:
     """Write the sigmoids of numbers in their place, which are multiplied by `scale()` already."""
     if by_exp():
-        with np.errstate(over="ignore"):  # to infinity, of which the reciprocal is 0
+        with np.errstate(over="ignore", under="ignore"):  # to infinity, of which the reciprocal is 0
             np.exp(z, out=z)
         z += 1
         np.reciprocal(z, out=z)
