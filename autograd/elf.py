@@ -56,10 +56,12 @@ def offset_of(content: Any, name: bytes) -> int | None:
     sections = np.frombuffer(content[start : start + count * SECTION.itemsize], SECTION)
     for table in sections[sections["type"] == SYMBOLS]:
         names = sections[table["link"]]
-        at = content.find(b"\0" + name + b"\0", int(names["at"]), int(names["at"] + names["size"])) + 1
+        at = content.find(b"\0" + name + b"\0", int(names["at"]), int(names["at"] + names["size"]))
+        if at < 0:
+            continue
         symbols = np.frombuffer(content[int(table["at"]) : int(table["at"] + table["size"])], SYMBOL)
-        named = (symbols["name"] == at - int(names["at"])) & (symbols["info"] & 15 == FUNCTION)
+        named = (symbols["name"] == at + 1 - int(names["at"])) & (symbols["info"] & 15 == FUNCTION)
         found = symbols[named & (symbols["section"] != 0)]  # else it is another library's
-        if at and len(found) == 1:
+        if len(found) == 1:
             return int(found["value"][0])
     return None

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from autograd import elf, openblas
+from tests.conftest import needs_openblas
 
 KNOWN = openblas.function("get_num_threads")
 NAMES = [name.format("get_num_threads") for name in openblas.NAMES]
-
-needs_openblas = pytest.mark.skipif(KNOWN is None, reason="NumPy has another BLAS")
 
 
 def address(function: Any) -> int | None:

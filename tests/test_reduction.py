@@ -313,7 +313,7 @@ def test_large_sums_are_numpys(shape: tuple[int, ...], dtype: Any, axis: Any) ->
             assert type(found) is type(plain)
             assert (found.shape, found.dtype) == (plain.shape, plain.dtype)
             error = abs(plain - exact.reshape(plain.shape)).max()
-            rounded = 0.0  # NumPy may have been lucky; one number after the other would leave errors of 70 times this
+            rounded = 0.0  # where NumPy was lucky; one number after the other leaves errors of up to 70 times this
             if plain.dtype.kind in "fc":
                 rounded = float(np.finfo(plain.dtype).eps * np.sqrt((abs(array.astype("G")) ** 2).sum(axis)).max())
             np.testing.assert_allclose(found, plain, rtol=0, atol=10 * (error + rounded) + np.finfo(float).eps)

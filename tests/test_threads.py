@@ -14,8 +14,8 @@ import nn
 from autograd import get_num_threads, openblas, ops, set_num_threads, threads
 from autograd.threads import WORTH, follow, share, team
 from nn.layers.sequences import gru_sequence, lstm_sequence
+from tests.conftest import needs_openblas
 
-needs_openblas = pytest.mark.skipif(openblas.function("set_num_threads") is None, reason="NumPy has another BLAS")
 needs_team = pytest.mark.skipif(team().start is None, reason="the threads of NumPy's BLAS cannot be had")
 
 
