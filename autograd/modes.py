@@ -10,7 +10,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -32,6 +32,9 @@ def changed(mode: Mode | None, field: str, value: bool) -> Mode | None:
     """Return the mode with one field changed. Remembered: `with no_grad()` takes a third of the time."""
     found = (mode or USUAL)._replace(**{field: value})
     return None if found == USUAL else found
+
+
+NO_GRAD: Final = changed(None, "grad", False)
 
 
 class _Switch:

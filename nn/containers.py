@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from typing import Any, TypeVar, overload
 
 from nn.module import Module, indented, tree
@@ -108,6 +108,12 @@ class Sequential(Row):
             if isinstance(module, Module):
                 input = module(input)
         return input
+
+    def _row(self) -> Sequence[Module]:
+        own = getattr(self.forward, "__func__", None) is Sequential.forward
+        if not own or self._forward_hooks or self._forward_pre_hooks:
+            return (self,)
+        return [module for module in vars(self).values() if isinstance(module, Module)]
 
 
 class ModuleList(Row):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
@@ -11,8 +11,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from autograd import Tensor, scope
-from autograd.modes import current
+from autograd.modes import NO_GRAD, current
 from nn.parameter import Parameter
+from nn.unrecorded import call_in_row
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -127,6 +128,13 @@ class Module:
                 return self._call_as_root(args, kwargs)
             first = scope.enter()
         try:
+            if mode is NO_GRAD and len(args) == 1 and not kwargs and isinstance(args[0], Tensor):
+                row = self._row()
+                result, left = call_in_row(row, args[0])
+                if left is not row:
+                    for module in left:
+                        result = module(result)
+                    return result
             if self._forward_pre_hooks:
                 for pre_hook in tuple(self._forward_pre_hooks.values()):
                     changed = pre_hook(self, args)
@@ -145,6 +153,10 @@ class Module:
             path, count = places.get(id(self), NOWHERE)
             scope.leave(first, result, path, type(self).__name__, count)
         return result
+
+    def _row(self) -> Sequence[Module]:
+        """Return modules of which a call is the calls, one after the other."""
+        return (self,)
 
     def _call_as_root(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Make the call with the places of all parts of this module known to them."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -23,33 +23,63 @@ def suits(windows: Windows, n: int, weight: Array) -> bool:
     return n * (weight.size // len(weight)) * math.prod(windows.out) * weight.itemsize <= MOST
 
 
-@functools.lru_cache(maxsize=256)
-def view(windows: Windows, n: int, channels: int, itemsize: int) -> tuple[Sizes, Sizes, Sizes]:
-    """Return the shape of padded images, () if there is no padding, and shape and strides of their windows.
+class View(NamedTuple):
+    """Shapes and strides on the way from images to windows; a shape is () where there is nothing to do.
 
-    The windows are (N, C, *kernel, *out).
+    `rows` are (N, C, last of kernel, *padded but the last, last of out), and `windows` (N, C, *kernel, *out).
     """
-    steps = [itemsize]
-    for size in reversed((channels, *windows.padded)):
-        steps.insert(0, steps[0] * size)
-    along = [a * s for a, s in zip(steps[2:], windows.stride, strict=True)]
-    across = [a * d for a, d in zip(steps[2:], windows.dilation, strict=True)]
-    padded = (n, channels, *windows.padded) if any(windows.before + windows.after) else ()
-    return padded, (n, channels, *windows.kernel, *windows.out), (*steps[:2], *across, *along)
+
+    padded: Sizes
+    rows: tuple[Sizes, Sizes]
+    windows: tuple[Sizes, Sizes]
+
+
+def packed(shape: Sizes, itemsize: int) -> list[int]:
+    """Return the strides of a new array."""
+    return [itemsize * math.prod(shape[i + 1 :]) for i in range(len(shape))]
+
+
+@functools.lru_cache(maxsize=256)
+def view(windows: Windows, n: int, channels: int, itemsize: int) -> View:
+    """Return the way that images go."""
+    *kernel, k = windows.kernel
+    *out, last = windows.out
+    images = (n, channels, *windows.padded)
+    strides = packed(images, itemsize)
+    across, along = itemsize * windows.dilation[-1], itemsize * windows.stride[-1]
+    rows: tuple[Sizes, Sizes] = (), ()
+    if k > 1 and math.prod(kernel) > 1:
+        rows = (n, channels, k, *images[2:-1], last), (*strides[:2], across, *strides[2:-1], along)
+        strides = packed(rows[0], itemsize)
+        across, along = strides.pop(2), itemsize
+    steps = strides[2:-1]
+    found = (
+        *strides[:2],
+        *(a * d for a, d in zip(steps, windows.dilation, strict=False)),
+        across,
+        *(a * s for a, s in zip(steps, windows.stride, strict=False)),
+        along,
+    )
+    padded = images if any(windows.before + windows.after) else ()
+    return View(padded, rows, ((n, channels, *kernel, k, *out, last), found))
 
 
 def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: int, dtype: Any) -> Array:
     """Return the convolution of images with weights (O, C/groups, *kernel), plus the bias (O,) if not None."""
     n, channels = x.shape[:2]
-    padded_shape, shape, strides = view(windows, n, channels, dtype.itemsize)
-    if padded_shape:
-        padded = np.zeros(padded_shape, dtype)
+    way = view(windows, n, channels, dtype.itemsize)
+    if way.padded:
+        images = np.zeros(way.padded, dtype)
         place, part = windows.inside()
-        padded[place] = x[part]
+        images[place] = x[part]
     else:
-        padded = np.ascontiguousarray(x, dtype)
+        images = np.ascontiguousarray(x, dtype)
+    shape, strides = way.rows
+    if shape:  # unrolled in the last axis alone, they are copied in longer pieces: 0.7 of the time for both
+        images = np.ndarray(shape, dtype, images, 0, strides).copy()
+    shape, strides = way.windows
     out, places = len(weight), math.prod(windows.out)
-    columns = np.ndarray(shape, padded.dtype, padded, 0, strides).reshape(n, groups, -1, places)
+    columns = np.ndarray(shape, dtype, images, 0, strides).reshape(n, groups, -1, places)
     found = weight.astype(dtype, copy=False).reshape(groups, out // groups, -1) @ columns
     if bias is not None:
         found += bias.reshape(groups, -1, 1)

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autograd import Tensor, ops
+from autograd.deferred import LARGE
 from nn import functional as F
 from nn.casting import given
 from nn.layers.entry import check_last, constant, entered, full, positive, uniform
 from nn.module import Module
+from nn.unrecorded import Array, unrecorded
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
+
+
+def elementwise(activation: Any) -> Callable[[Any, Array], Array]:
+    """Return the method that does to an array what an operation of the engine does to a tensor.
+
+    Large ones are left to tensors, with which it goes in blocks.
+    """
+    forward = activation.operation.forward
+    return lambda _, x: forward(x) if x.size < LARGE else NotImplemented
 
 
 class Plain(Module):
@@ -41,12 +53,16 @@ class Sigmoid(Plain):
     def forward(self, input: Any) -> Tensor:
         return ops.sigmoid(given(input))
 
+    _on_array = unrecorded(forward)(elementwise(ops.sigmoid))
+
 
 class Tanh(Plain):
     """The hyperbolic tangent."""
 
     def forward(self, input: Any) -> Tensor:
         return ops.tanh(given(input))
+
+    _on_array = unrecorded(forward)(elementwise(ops.tanh))
 
 
 class ReLU(InPlace):
@@ -59,6 +75,8 @@ class ReLU(InPlace):
 
     def forward(self, input: Any) -> Tensor:
         return ops.relu(given(input))
+
+    _on_array = unrecorded(forward)(elementwise(ops.relu))
 
 
 class LeakyReLU(InPlace):

@@ -10,6 +10,7 @@ from autograd import Tensor, ops
 from nn.layers.entry import batched, check_channels, entered, pair, positive, unbatched, uniform
 from nn.module import Module
 from nn.parameter import Parameter
+from nn.unrecorded import Array, unrecorded
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -116,6 +117,15 @@ class ConvNd(Convolution):
             padding = "valid"
         result = ops.convolution(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
         return unbatched(result, single)
+
+    @unrecorded(forward)
+    def _on_array(self, x: Array) -> Array:
+        weight, bias = self.weight._data, self.bias
+        if x.dtype != weight.dtype or self.padding_mode != "zeros":
+            return NotImplemented
+        convolve = ops.convolution.operation.forward
+        bias = None if bias is None else bias._data
+        return convolve(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
     def frame(self) -> list[tuple[int, int]]:
         """Return the padding before and after each spatial axis."""

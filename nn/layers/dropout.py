@@ -9,6 +9,7 @@ from nn import functional as F
 from nn.casting import given
 from nn.layers.entry import probability
 from nn.module import Module
+from nn.unrecorded import Array, unrecorded
 
 
 class Dropout(Module):
@@ -38,6 +39,10 @@ class Dropout(Module):
 
     def forward(self, input: Any) -> Tensor:
         return F.dropout(given(input), self.p, self.training)
+
+    @unrecorded(forward)
+    def _on_array(self, x: Array) -> Array:
+        return NotImplemented if self.training else x
 
     def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}"

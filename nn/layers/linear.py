@@ -13,6 +13,7 @@ from nn import functional as F
 from nn.casting import given
 from nn.layers.entry import check_last, entered, positive, uniform
 from nn.module import Module
+from nn.unrecorded import Array, unrecorded
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -52,6 +53,16 @@ class Linear(Module):
         check_last(x, self.in_features)
         result: Tensor = F.product(x, weight, self.bias)
         return result
+
+    @unrecorded(forward)
+    def _on_array(self, x: Array) -> Array:
+        weight, bias = self.weight._data, self.bias
+        if x.ndim != 2 or x.dtype != weight.dtype:
+            return NotImplemented
+        out = x @ weight.T
+        if bias is not None:
+            out = np.add(out, bias._data, out=out, casting="no")
+        return out
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
@@ -145,6 +156,12 @@ class Flatten(Module):
         if start > end:
             raise ValueError(f"axis {self.start_dim} comes after axis {self.end_dim}")
         return ops.reshape(x, (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
+
+    @unrecorded(forward)
+    def _on_array(self, x: Array) -> Array:
+        if (self.start_dim, self.end_dim) != (1, -1) or x.ndim < 2:
+            return NotImplemented
+        return x.reshape(len(x), math.prod(x.shape[1:]))
 
     def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"

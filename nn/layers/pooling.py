@@ -14,6 +14,7 @@ from nn import functional as F
 from nn.casting import given
 from nn.layers.entry import batched, constant, pair, unbatched
 from nn.module import Module
+from nn.unrecorded import Array, unrecorded
 
 Sizes = int | tuple[int, ...]
 
@@ -57,6 +58,13 @@ class MaxPool(Module):
             starts = starts.reshape(-1, *(1,) * (self.axes - 1 - axis))
             found = found * windows.size[axis] + starts + place * windows.dilation[axis]
         return result, unbatched(constant(found), single)
+
+    @unrecorded(forward)
+    def _on_array(self, x: Array) -> Array:
+        if self.return_indices or x.ndim != self.axes + 2:
+            return NotImplemented
+        pool = ops.max_pool.operation.forward
+        return pool(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
 
     def extra_repr(self) -> str:
         return (
