@@ -20,7 +20,7 @@ from autograd.blocks import in_pieces
 from autograd.kernels.moments import centre_of, kept_shape, sum_of_rows
 
 Array = Any
-LONG: Final = 1024  # numbers of a row: by then the loop over it is all that counts
+LONG: Final = 8192  # numbers of a row: by then the loop over it is all that counts
 CACHED: Final = 1 << 20  # bytes of one array to work on at a time
 
 
@@ -49,7 +49,7 @@ class Columns:
     def __init__(self, matrix: Array) -> None:
         rows, self.columns = matrix.shape
         self.fold = 1
-        while rows % (2 * self.fold) == 0 and 2 * self.fold * self.columns <= LONG:
+        while rows % (2 * self.fold) == 0 and self.fold * self.columns < LONG:
             self.fold *= 2
         self.long = self.fold * self.columns
         self.count, self.dtype = rows // self.fold, matrix.dtype
