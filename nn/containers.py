@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from typing import Any, TypeVar, overload
 
+from autograd import Tensor
+from autograd.modes import NO_GRAD, current
 from nn.module import Module, indented, tree
+from nn.unrecorded import call_in_row
 
 S = TypeVar("S", bound="Row")
 
@@ -104,16 +107,12 @@ class Sequential(Row):
         return type(self)(dict(list(self._named().items())[index]))
 
     def forward(self, input: Any) -> Any:
-        for module in tuple(vars(self).values()):
-            if isinstance(module, Module):
-                input = module(input)
+        modules: Sequence[Module] = [value for value in tuple(vars(self).values()) if isinstance(value, Module)]
+        if current.get() is NO_GRAD and isinstance(input, Tensor):
+            input, modules = call_in_row(modules, input)
+        for module in modules:
+            input = module(input)
         return input
-
-    def _row(self) -> Sequence[Module]:
-        own = getattr(self.forward, "__func__", None) is Sequential.forward
-        if not own or self._forward_hooks or self._forward_pre_hooks:
-            return (self,)
-        return [module for module in vars(self).values() if isinstance(module, Module)]
 
 
 class ModuleList(Row):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
@@ -13,7 +13,7 @@ import numpy as np
 from autograd import Tensor, scope
 from autograd.modes import NO_GRAD, current
 from nn.parameter import Parameter
-from nn.unrecorded import call_in_row
+from nn.unrecorded import ON_ARRAY, call_in_row
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -68,6 +68,10 @@ class Handle:
 HOOK_KEYS: Final = itertools.count()
 CALLED: Final[ContextVar[dict[int, Place] | None]] = ContextVar("places of the modules in the call", default=None)
 PLACES: Final[WeakKeyDictionary[Module, tuple[int, dict[int, Place]]]] = WeakKeyDictionary()
+
+
+def only_a_tensor(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    return len(args) == 1 and not kwargs and isinstance(args[0], Tensor)
 
 
 class Module:
@@ -128,12 +132,9 @@ class Module:
                 return self._call_as_root(args, kwargs)
             first = scope.enter()
         try:
-            if mode is NO_GRAD and len(args) == 1 and not kwargs and isinstance(args[0], Tensor):
-                row = self._row()
-                result, left = call_in_row(row, args[0])
-                if left is not row:
-                    for module in left:
-                        result = module(result)
+            if mode is NO_GRAD and type(self).forward in ON_ARRAY and only_a_tensor(args, kwargs):
+                result, left = call_in_row((self,), args[0])
+                if not left:
                     return result
             if self._forward_pre_hooks:
                 for pre_hook in tuple(self._forward_pre_hooks.values()):
@@ -154,9 +155,7 @@ class Module:
             scope.leave(first, result, path, type(self).__name__, count)
         return result
 
-    def _row(self) -> Sequence[Module]:
-        """Return modules of which a call is the calls, one after the other."""
-        return (self,)
+    plain_call: Final = __call__  # by which `call_in_row` knows where a subclass, or a user, has another
 
     def _call_as_root(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Make the call with the places of all parts of this module known to them."""

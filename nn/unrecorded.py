@@ -7,7 +7,7 @@ example and LeNet on a single image take 0.75 of the time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from autograd import Tensor
 from autograd.tensor import wrap
@@ -17,17 +17,19 @@ if TYPE_CHECKING:
 
 Array = Any
 OnArray = TypeVar("OnArray", bound=Callable[[Any, Array], Array])
+ON_ARRAY: Final[dict[Callable[..., Any], Callable[[Any, Array], Array]]] = {}
 
 
-def unrecorded(forward: Any) -> Callable[[OnArray], OnArray]:
-    """Mark a method as what `forward` does to the array of a tensor, its only argument, where nothing is recorded.
+def unrecorded(forward: Callable[..., Any]) -> Callable[[OnArray], OnArray]:
+    """Mark a function of a layer and an array as what `forward` does to a tensor, its only argument.
 
-    It leaves what comes in as it is. Where it returns NotImplemented, or raises, the call is left to `forward`. It goes
-    with this very `forward`: a subclass with one of its own does not inherit it.
+    It leaves what comes in as it is. Where it returns NotImplemented, or raises, the call is left to `forward`, which
+    then says what is wrong. It goes with this very function: where a subclass, or a user, puts another in its place,
+    that is called.
     """
 
     def mark(on_array: OnArray) -> OnArray:
-        forward.on_array = on_array
+        ON_ARRAY[forward] = on_array
         return on_array
 
     return mark
@@ -36,13 +38,16 @@ def unrecorded(forward: Any) -> Callable[[OnArray], OnArray]:
 def call_in_row(modules: Sequence[Module], x: Tensor) -> tuple[Tensor, Sequence[Module]]:
     """Make the unrecorded calls of modules in a row, up to the first that has to be made with a tensor.
 
-    Returns the result, and the modules that are left: `modules` itself if none was.
+    Returns the result, and the modules that are left.
     """
     array, done = x._data, 0
     try:
         for module in modules:
-            on_array = getattr(module.forward, "on_array", None)
-            if on_array is None or module._forward_hooks or module._forward_pre_hooks:
+            kind = type(module)
+            on_array = ON_ARRAY.get(kind.forward)
+            if on_array is None or kind.__call__ is not kind.plain_call or "forward" in module.__dict__:
+                break
+            if module._forward_hooks or module._forward_pre_hooks:
                 break
             found = on_array(module, array)
             if found is NotImplemented:
@@ -51,6 +56,4 @@ def call_in_row(modules: Sequence[Module], x: Tensor) -> tuple[Tensor, Sequence[
             done += 1
     except Exception:  # which `forward` will raise, and name the place
         pass
-    if not done:
-        return x, modules
     return x if array is x._data else wrap(array, None), modules[done:]

@@ -652,3 +652,12 @@ def test_minimal_filtering_costs_little_precision():
     single_precision = ops.convolution(x.astype(np.float32), weight.astype(np.float32), padding=1)
     error = np.abs(single_precision - exact)
     assert np.sqrt(np.mean(error**2) / np.mean(exact**2)) < 5e-7  # a sum of as many products, one by one: 3e-7
+
+
+@pytest.mark.parametrize("stride", [True, 1.0, np.float64(1), (1, True), (1.0, 1), (np.True_, 1)])
+def test_an_option_is_no_integer_because_an_equal_one_was(stride):
+    x, weight = np.ones((1, 1, 4, 4)), np.ones((1, 1, 3, 3))
+    ops.convolution(x, weight, stride=1)
+    ops.convolution(x, weight, stride=(1, 1))
+    with pytest.raises(TypeError, match="stride is an integer"):
+        ops.convolution(x, weight, stride=stride)

@@ -48,18 +48,13 @@ def view(windows: Windows, n: int, channels: int, itemsize: int) -> View:
     strides = packed(images, itemsize)
     across, along = itemsize * windows.dilation[-1], itemsize * windows.stride[-1]
     rows: tuple[Sizes, Sizes] = (), ()
-    if k > 1 and math.prod(kernel) > 1:
+    if k > 1 and math.prod(kernel) > 1 and set(windows.stride) == {1}:
         rows = (n, channels, k, *images[2:-1], last), (*strides[:2], across, *strides[2:-1], along)
         strides = packed(rows[0], itemsize)
         across, along = strides.pop(2), itemsize
-    steps = strides[2:-1]
-    found = (
-        *strides[:2],
-        *(a * d for a, d in zip(steps, windows.dilation, strict=False)),
-        across,
-        *(a * s for a, s in zip(steps, windows.stride, strict=False)),
-        along,
-    )
+    down = [a * d for a, d in zip(strides[2:-1], windows.dilation[:-1], strict=True)]
+    further = [a * s for a, s in zip(strides[2:-1], windows.stride[:-1], strict=True)]
+    found = (*strides[:2], *down, across, *further, along)
     padded = images if any(windows.before + windows.after) else ()
     return View(padded, rows, ((n, channels, *kernel, k, *out, last), found))
 

@@ -6,7 +6,6 @@ Images are (N, C, *spatial) with one to three spatial axes.
 from __future__ import annotations
 
 import functools
-import marshal
 import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import product
@@ -135,13 +134,13 @@ def check_weight(x: Array, weight: Array, bias: Array, groups: int, transposed: 
 
 def remembered(function: Callable[..., Windows]) -> Callable[..., Windows]:
     """Remember what a function returned for the same arguments of the same types: a tenth of LeNet on one image."""
-    cached = functools.lru_cache(maxsize=1024)(lambda exactly, args: function(*args))
+    cached = functools.lru_cache(maxsize=1024, typed=True)(lambda types, *args: function(*args))
 
     @functools.wraps(function)
     def call(*args: Any) -> Windows:
         try:
-            return cached(marshal.dumps(args, 2), args)  # bytes that tell 1 from True and from 1.0, in tuples too
-        except (TypeError, ValueError):  # a list, a NumPy integer, or an error of the function itself
+            return cached(tuple([tuple(map(type, a)) if type(a) is tuple else None for a in args]), *args)
+        except TypeError:  # a list, or an error of the function itself
             return function(*args)
 
     return call

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def elementwise(activation: Any) -> Callable[[Any, Array], Array]:
-    """Return the method that does to an array what an operation of the engine does to a tensor.
+    """Return what does to an array of some axes what an operation of the engine does to a tensor.
 
     Large ones are left to tensors, with which it goes in blocks.
     """
     forward = activation.operation.forward
-    return lambda _, x: forward(x) if x.size < LARGE else NotImplemented
+    return lambda _, x: forward(x) if x.ndim and x.size < LARGE else NotImplemented
 
 
 class Plain(Module):
@@ -53,7 +53,8 @@ class Sigmoid(Plain):
     def forward(self, input: Any) -> Tensor:
         return ops.sigmoid(given(input))
 
-    _on_array = unrecorded(forward)(elementwise(ops.sigmoid))
+
+unrecorded(Sigmoid.forward)(elementwise(ops.sigmoid))
 
 
 class Tanh(Plain):
@@ -62,7 +63,8 @@ class Tanh(Plain):
     def forward(self, input: Any) -> Tensor:
         return ops.tanh(given(input))
 
-    _on_array = unrecorded(forward)(elementwise(ops.tanh))
+
+unrecorded(Tanh.forward)(elementwise(ops.tanh))
 
 
 class ReLU(InPlace):
@@ -76,7 +78,8 @@ class ReLU(InPlace):
     def forward(self, input: Any) -> Tensor:
         return ops.relu(given(input))
 
-    _on_array = unrecorded(forward)(elementwise(ops.relu))
+
+unrecorded(ReLU.forward)(elementwise(ops.relu))
 
 
 class LeakyReLU(InPlace):

@@ -118,15 +118,6 @@ class ConvNd(Convolution):
         result = ops.convolution(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
         return unbatched(result, single)
 
-    @unrecorded(forward)
-    def _on_array(self, x: Array) -> Array:
-        weight, bias = self.weight._data, self.bias
-        if x.dtype != weight.dtype or self.padding_mode != "zeros":
-            return NotImplemented
-        convolve = ops.convolution.operation.forward
-        bias = None if bias is None else bias._data
-        return convolve(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)
-
     def frame(self) -> list[tuple[int, int]]:
         """Return the padding before and after each spatial axis."""
         if isinstance(self.padding, tuple):
@@ -136,6 +127,18 @@ class ConvNd(Convolution):
 
     def cost(self, args: tuple[Any, ...], result: Any) -> int:
         return int(result.size) * math.prod(self.weight.shape[1:])
+
+
+@unrecorded(ConvNd.forward)
+def convolution_of_array(layer: ConvNd, x: Array) -> Array:
+    weight, bias = layer.weight._data, layer.bias
+    if x.ndim != layer.axes + 2 or x.shape[1] != layer.in_channels or x.dtype != weight.dtype:
+        return NotImplemented
+    if layer.padding_mode != "zeros":
+        return NotImplemented
+    convolve = ops.convolution.operation.forward
+    bias = None if bias is None else bias._data
+    return convolve(x, weight, bias, layer.stride, layer.padding, layer.dilation, layer.groups)
 
 
 class Conv1d(ConvNd):

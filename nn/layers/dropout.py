@@ -40,12 +40,13 @@ class Dropout(Module):
     def forward(self, input: Any) -> Tensor:
         return F.dropout(given(input), self.p, self.training)
 
-    @unrecorded(forward)
-    def _on_array(self, x: Array) -> Array:
-        return NotImplemented if self.training else x
-
     def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}"
+
+
+@unrecorded(Dropout.forward)
+def kept(layer: Dropout, x: Array) -> Array:
+    return NotImplemented if layer.training else x
 
 
 class Dropout2d(Dropout):

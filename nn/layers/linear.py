@@ -54,21 +54,26 @@ class Linear(Module):
         result: Tensor = F.product(x, weight, self.bias)
         return result
 
-    @unrecorded(forward)
-    def _on_array(self, x: Array) -> Array:
-        weight, bias = self.weight._data, self.bias
-        if x.ndim != 2 or x.dtype != weight.dtype:
-            return NotImplemented
-        out = x @ weight.T
-        if bias is not None:
-            out = np.add(out, bias._data, out=out, casting="no")
-        return out
-
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
     def cost(self, args: tuple[Any, ...], result: Any) -> int:
         return int(result.size) * self.in_features
+
+
+@unrecorded(Linear.forward)
+def linear_of_array(layer: Linear, x: Array) -> Array:
+    weight = layer.weight._data
+    if x.ndim != 2 or x.shape[1] != layer.in_features or x.dtype != weight.dtype:
+        return NotImplemented
+    if layer.bias is None:
+        return x @ weight.T
+    bias = layer.bias._data
+    if bias.dtype != weight.dtype:
+        return NotImplemented
+    out = x @ weight.T
+    out += bias
+    return out
 
 
 class Bilinear(Module):
@@ -157,14 +162,15 @@ class Flatten(Module):
             raise ValueError(f"axis {self.start_dim} comes after axis {self.end_dim}")
         return ops.reshape(x, (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
 
-    @unrecorded(forward)
-    def _on_array(self, x: Array) -> Array:
-        if (self.start_dim, self.end_dim) != (1, -1) or x.ndim < 2:
-            return NotImplemented
-        return x.reshape(len(x), math.prod(x.shape[1:]))
-
     def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+@unrecorded(Flatten.forward)
+def flattened(layer: Flatten, x: Array) -> Array:
+    if (layer.start_dim, layer.end_dim) != (1, -1) or x.ndim < 2:
+        return NotImplemented
+    return x.reshape(len(x), math.prod(x.shape[1:]))
 
 
 class Unflatten(Module):

@@ -59,18 +59,19 @@ class MaxPool(Module):
             found = found * windows.size[axis] + starts + place * windows.dilation[axis]
         return result, unbatched(constant(found), single)
 
-    @unrecorded(forward)
-    def _on_array(self, x: Array) -> Array:
-        if self.return_indices or x.ndim != self.axes + 2:
-            return NotImplemented
-        pool = ops.max_pool.operation.forward
-        return pool(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
-
     def extra_repr(self) -> str:
         return (
             f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, dilation={self.dilation}, "
             f"ceil_mode={self.ceil_mode}"
         )
+
+
+@unrecorded(MaxPool.forward)
+def largest_of_array(layer: MaxPool, x: Array) -> Array:
+    if layer.return_indices or x.ndim != layer.axes + 2:
+        return NotImplemented
+    pool = ops.max_pool.operation.forward
+    return pool(x, layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.ceil_mode)
 
 
 class MaxPool1d(MaxPool):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import pytest
 import autograd
 import nn
 from autograd import Tensor, no_grad
+from autograd.modes import current
 
 
 def normal(*shape: int, dtype: Any = np.float32) -> np.ndarray:
@@ -66,7 +69,7 @@ INPUTS: dict[str, Callable[[tuple[int, ...]], Any]] = {
     "not contiguous": lambda shape: normal(*shape, 2)[..., 0],
     "channels last": lambda shape: np.moveaxis(normal(shape[0], *shape[2:], shape[1]), -1, 1),
     "not a number": lambda shape: np.full(shape, np.nan, np.float32),
-    "large": lambda shape: normal(1 << 17, *shape[1:]) if len(shape) == 2 else normal(*shape),
+    "large": lambda shape: normal((1 << 18) // int(np.prod(shape[1:])) + 1, *shape[1:]),
 }
 
 
@@ -114,6 +117,35 @@ def test_a_module_that_only_hands_on_hands_on_the_tensor_itself():
         assert nn.Sequential(nn.Dropout()).eval()(x) is x
 
 
+def test_a_single_number_that_comes_out_is_new():
+    x = Tensor(2.0)
+    with no_grad():
+        y = nn.ReLU()(x)
+        y += 1
+    assert (x.item(), y.item()) == (2.0, 3.0)
+
+
+def test_in_training_dropout_drops():
+    with no_grad():
+        assert not nn.Sequential(nn.Dropout(1.0))(Tensor(np.ones((2, 3)))).data.any()
+
+
+def test_pooling_returns_places_where_they_are_asked_for():
+    x = Tensor(normal(1, 2, 4, 4))
+    with no_grad():
+        largest, places = nn.MaxPool2d(2, return_indices=True)(x)
+    found = np.take_along_axis(x.data.reshape(2, 16), places.data.reshape(2, 4), axis=1)
+    np.testing.assert_array_equal(found, largest.data.reshape(2, 4))
+
+
+def test_more_arguments_than_one_are_refused():
+    x = Tensor(normal(3, 4))
+    with no_grad(), pytest.raises(TypeError, match="positional"):
+        nn.Linear(4, 4)(x, x)
+    with no_grad(), pytest.raises(TypeError, match="unexpected keyword"):
+        nn.Linear(4, 4)(x, out=x)
+
+
 class Doubled(nn.Linear):
     def forward(self, input: Any) -> Tensor:
         return super().forward(input) * 2
@@ -148,14 +180,64 @@ def test_a_subclass_has_its_own_forward():
     agree(Backwards(nn.Linear(4, 3), nn.Linear(5, 4)), Tensor(normal(2, 5)))
 
 
-def test_a_forward_that_was_put_in_its_place_is_taken(monkeypatch):
-    layer, net = nn.Linear(4, 4), nn.Sequential(nn.ReLU())
-    monkeypatch.setattr(layer, "forward", lambda x: x * 3)
-    np.testing.assert_array_equal(agree(layer, Tensor(normal(3, 4))), normal(3, 4) * 3)
-    monkeypatch.setattr(net, "forward", lambda x: x * 5)
-    np.testing.assert_array_equal(agree(net, Tensor(normal(3, 4))), normal(3, 4) * 5)
-    monkeypatch.setattr(nn.Tanh, "forward", lambda self, x: x * 7)
-    np.testing.assert_array_equal(agree(nn.Tanh(), Tensor(normal(3, 4))), normal(3, 4) * 7)
+def quadrupled(layer: nn.Module, x: Tensor) -> Tensor:
+    return x * 4
+
+
+REPLACED: dict[str, Callable[[nn.Module, pytest.MonkeyPatch], None]] = {
+    "on the module": lambda module, patch: patch.setattr(module, "forward", lambda x: x * 4),
+    "on its class": lambda module, patch: patch.setattr(type(module), "forward", quadrupled),
+    "by what wraps it": lambda module, patch: patch.setattr(
+        type(module), "forward", functools.wraps(type(module).forward)(quadrupled)
+    ),
+    "by a mock": lambda module, patch: patch.setattr(module, "forward", Mock(side_effect=lambda x: x * 4)),
+    "by a partial": lambda module, patch: patch.setattr(module, "forward", functools.partial(quadrupled, module)),
+}
+
+
+@pytest.mark.parametrize("make", [lambda: nn.Linear(4, 4), nn.ReLU, lambda: nn.Sequential(nn.ReLU())])
+@pytest.mark.parametrize("way", REPLACED)
+def test_a_forward_that_was_put_in_its_place_is_called(monkeypatch, way, make):
+    module = make()
+    REPLACED[way](module, monkeypatch)
+    x = Tensor(normal(3, 4))
+    np.testing.assert_array_equal(agree(module, x), normal(3, 4) * 4)
+    if not isinstance(module, nn.Sequential):
+        np.testing.assert_array_equal(agree(nn.Sequential(module, module), x), normal(3, 4) * 16)
+
+
+def test_the_forward_of_another_module_is_that_of_the_other():
+    one, other = nn.Linear(4, 4), nn.Linear(4, 4)
+    one.forward = other.forward
+    np.testing.assert_array_equal(agree(one, Tensor(normal(3, 4))), other(normal(3, 4)).data)
+
+
+class Called(nn.ReLU):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(*args, **kwargs) * 4
+
+
+def test_a_call_of_a_subclass_or_a_tracer_is_made(monkeypatch):
+    x = Tensor(np.abs(normal(3, 4)))
+    np.testing.assert_array_equal(agree(nn.Sequential(nn.ReLU(), Called()), x), x.data * 4)
+    seen: list[str] = []
+    call = nn.Module.__call__
+
+    def traced(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        seen.append(type(module).__name__)
+        return call(module, *args, **kwargs)
+
+    monkeypatch.setattr(nn.Module, "__call__", traced)
+    with no_grad():
+        nn.Sequential(nn.ReLU(), nn.Tanh())(x)
+    assert seen == ["Sequential", "ReLU", "Tanh"]
+
+
+def test_weights_that_are_not_of_the_size_said_are_refused():
+    layer = nn.Linear(3, 2)
+    layer.weight = nn.Parameter(np.ones((2, 4)))
+    with no_grad(), pytest.raises(ValueError, match="expected 3 features"):
+        layer(Tensor(normal(1, 4)))
 
 
 def test_arrays_between_modules_stay_arrays():
@@ -174,12 +256,14 @@ def test_hooks_see_every_call_and_may_change_it():
         seen: list[Any] = []
         with net[1].register_forward_hook(lambda m, args, result: seen.append(result)):
             net(x)
+        with net[1].register_forward_pre_hook(lambda m, args: seen.append(args[0])):
+            net(x)
         with net.register_forward_pre_hook(lambda m, args: args[0] * 0):
             np.testing.assert_allclose(net(x).data, np.broadcast_to(net(x * 0).data, (5, 2)))
         with net.register_forward_hook(lambda m, args, result: result + 1):
             np.testing.assert_array_equal(net(x).data, plain.data + 1)
         np.testing.assert_array_equal(net(x).data, plain.data)
-    assert [type(result) for result in seen] == [Tensor]
+    assert [type(x) for x in seen] == [Tensor, Tensor]
 
 
 def test_errors_name_the_place():
@@ -198,3 +282,15 @@ def test_a_bias_of_another_dtype_is_added_as_it_is():
     layer = nn.Linear(4, 3)
     layer.bias = nn.Parameter(normal(3, dtype=np.float64), dtype=np.float64)
     assert agree(layer, Tensor(normal(5, 4))).dtype == np.float64
+
+
+def test_no_grad_within_no_grad_is_the_same():
+    net = convolutional()
+    with no_grad():
+        outer = current.get()
+        with no_grad():
+            assert current.get() is outer
+        with autograd.enable_grad():
+            assert current.get() is None
+        with autograd.anomaly_mode(), autograd.enable_grad(), no_grad():
+            assert net(Tensor(normal(2, 2, 6, 6))).shape == (2, 5)
