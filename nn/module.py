@@ -155,7 +155,7 @@ class Module:
             scope.leave(first, result, path, type(self).__name__, count)
         return result
 
-    plain_call: Final = __call__  # by which `call_in_row` knows where a subclass, or a user, has another
+    _plain_call: Final = __call__  # by which `call_in_row` knows where a subclass, or a user, has another
 
     def _call_as_root(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Make the call with the places of all parts of this module known to them."""

@@ -45,7 +45,7 @@ def call_in_row(modules: Sequence[Module], x: Tensor) -> tuple[Tensor, Sequence[
         for module in modules:
             kind = type(module)
             on_array = ON_ARRAY.get(kind.forward)
-            if on_array is None or kind.__call__ is not kind.plain_call or "forward" in module.__dict__:
+            if on_array is None or kind.__call__ is not kind._plain_call or "forward" in module.__dict__:
                 break
             if module._forward_hooks or module._forward_pre_hooks:
                 break

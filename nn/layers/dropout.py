@@ -45,7 +45,7 @@ class Dropout(Module):
 
 
 @unrecorded(Dropout.forward)
-def kept(layer: Dropout, x: Array) -> Array:
+def dropout_of_array(layer: Dropout, x: Array) -> Array:
     return NotImplemented if layer.training else x
 
 

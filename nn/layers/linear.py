@@ -167,7 +167,7 @@ class Flatten(Module):
 
 
 @unrecorded(Flatten.forward)
-def flattened(layer: Flatten, x: Array) -> Array:
+def flatten_of_array(layer: Flatten, x: Array) -> Array:
     if (layer.start_dim, layer.end_dim) != (1, -1) or x.ndim < 2:
         return NotImplemented
     return x.reshape(len(x), math.prod(x.shape[1:]))

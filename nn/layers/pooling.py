@@ -67,7 +67,7 @@ class MaxPool(Module):
 
 
 @unrecorded(MaxPool.forward)
-def largest_of_array(layer: MaxPool, x: Array) -> Array:
+def max_pool_of_array(layer: MaxPool, x: Array) -> Array:
     if layer.return_indices or x.ndim != layer.axes + 2:
         return NotImplemented
     pool = ops.max_pool.operation.forward
