@@ -1,7 +1,7 @@
 """Calls where nothing is recorded: layers on plain arrays, with no tensors between them.
 
 A layer may say of an array what its `forward` does to a tensor; under `no_grad` a call takes that. An MLP on a single
-example and LeNet on a single image take 0.75 of the time.
+example and LeNet on a single image take 0.8 of the time.
 """
 
 from __future__ import annotations

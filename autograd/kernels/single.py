@@ -70,7 +70,7 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: in
     else:
         images = np.ascontiguousarray(x, dtype)
     shape, strides = way.rows
-    if shape:  # unrolled in the last axis alone, they are copied in longer pieces: 0.7 of the time for both
+    if shape:  # unrolled in the last axis alone, they are copied in longer pieces: 0.7 of the time for 6 channels
         images = np.ndarray(shape, dtype, images, 0, strides).copy()
     shape, strides = way.windows
     out, places = len(weight), math.prod(windows.out)

@@ -132,9 +132,8 @@ class ConvNd(Convolution):
 @unrecorded(ConvNd.forward)
 def convolution_of_array(layer: ConvNd, x: Array) -> Array:
     weight, bias = layer.weight._data, layer.bias
-    if x.ndim != layer.axes + 2 or x.shape[1] != layer.in_channels or x.dtype != weight.dtype:
-        return NotImplemented
-    if layer.padding_mode != "zeros":
+    fits = x.ndim == layer.axes + 2 and x.shape[1] == layer.in_channels and x.dtype == weight.dtype
+    if not fits or layer.padding_mode != "zeros":
         return NotImplemented
     convolve = ops.convolution.operation.forward
     bias = None if bias is None else bias._data

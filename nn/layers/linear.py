@@ -63,17 +63,10 @@ class Linear(Module):
 
 @unrecorded(Linear.forward)
 def linear_of_array(layer: Linear, x: Array) -> Array:
-    weight = layer.weight._data
-    if x.ndim != 2 or x.shape[1] != layer.in_features or x.dtype != weight.dtype:
+    weight, bias = layer.weight._data, layer.bias
+    if x.shape[-1:] != (layer.in_features,) or x.dtype != weight.dtype:
         return NotImplemented
-    if layer.bias is None:
-        return x @ weight.T
-    bias = layer.bias._data
-    if bias.dtype != weight.dtype:
-        return NotImplemented
-    out = x @ weight.T
-    out += bias
-    return out
+    return F.product.operation.forward(x, weight, None if bias is None else bias._data)
 
 
 class Bilinear(Module):
