@@ -262,7 +262,8 @@ def backward(
             if saved is None:
                 raise RuntimeError(
                     f"backward through {op.name} a second time: the first pass released what its gradient "
-                    "reads. Pass retain_graph=True to the first, or run the forward pass again"
+                    "reads. Pass retain_graph=True to the first, or run the forward pass again. What one training step "
+                    "hands to the next, as the state of a recurrent net, is to be detached: h = h.detach()"
                 )
             if node.value is not None and not stacked:
                 node.grad = gradient._data if create_graph else gradient

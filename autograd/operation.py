@@ -14,7 +14,7 @@ import numpy as np
 from autograd import anomaly, graph, modes
 from autograd.deferred import Deferred, deferred
 from autograd.parts import OutputPart
-from autograd.recording import PYTHON_NUMBERS, binary, general, make_node, unary, variadic
+from autograd.recording import PYTHON_NUMBERS, binary, general, make_node, observed, unary, variadic
 from autograd.stack import joined, of_rows, row, stacks_in
 from autograd.tensor import Tensor, wrap
 
@@ -237,13 +237,15 @@ class Operation:
             graph.backward(roots, gradients, retain_graph=True, create_graph=True, targets=found, partial=True)
         return [found[inputs[i]._node] if i in inputs else None for i in self.positions]
 
-    def wrap_outputs(self, out: Any, node: Any) -> Any:
+    def wrap_outputs(self, out: Any, node: Any, mode: modes.Mode | None = None) -> Any:
         """Return several results as Tensors, in the kind of tuple that the forward gave."""
         tensors = []
         for position, (array, differentiable) in enumerate(zip(out, self.outputs, strict=True)):
             part = None
             if node is not None and differentiable:
                 part = make_node(OUTPUT, array, (node,), (position,))
+                if mode is not None:
+                    part = observed(mode, part, array, ((None, None),))
             tensors.append(wrap(array, part))
         return type(out)(*tensors) if hasattr(out, "_fields") else tuple(tensors)
 
@@ -435,6 +437,6 @@ def pointwise(forward: Callable[..., Any], /, **how: Any) -> Any:
 
 
 OUTPUT: Final = operation(
-    lambda x, position: x[position], name="output", x=lambda g, position: OutputPart(g, position)
+    lambda x, position: x[position], name="result", x=lambda g, position: OutputPart(g, position)
 ).operation
 identity = operation(lambda x: x, name="identity", x=lambda g: g)

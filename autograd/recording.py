@@ -284,7 +284,7 @@ def finish(
             node.constants = constants_of(parents, arrays, operands)
         if mode is not None:
             node = observed(mode, node, out, tuple(zip(arrays, operands, strict=True)))
-    return op.wrap_outputs(out, node) if op.outputs else wrap(out, node)
+    return op.wrap_outputs(out, node, mode) if op.outputs else wrap(out, node)
 
 
 def make_node(op: Operation, out: Any, parents: tuple[Any, ...], saved: Any, version: Version | None = None) -> Any:

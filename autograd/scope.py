@@ -13,6 +13,7 @@ what stands in the mark: no module and no tensor lives longer for it.
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+from weakref import ref
 
 from autograd.graph import clock
 from autograd.tensor import Tensor
@@ -28,6 +29,7 @@ class Scope(NamedTuple):
     kind: str  # its class
     first: int  # when the call began
     parameters: int | None  # how many numbers it learns, with all its parts; None for a picture to count those it sees
+    module: ref[Any] | None  # the module, where its parameters are to be called by their paths in it
 
 
 def enter() -> int:
@@ -35,8 +37,10 @@ def enter() -> int:
     return next(clock)
 
 
-def leave(first: int, result: Any, path: str, kind: str, parameters: int | None = None) -> None:
+def leave(first: int, result: Any, path: str, kind: str, parameters: int | None = None, module: Any = None) -> None:
     """Mark every tensor in `result` (a tensor, or tuples, lists and dicts of them) that was computed since `first`.
+
+    Pictures call what `module.named_parameters()` yields by the names there, as long as the module is alive.
 
     >>> import autograd
     >>> from autograd import scope
@@ -49,5 +53,5 @@ def leave(first: int, result: Any, path: str, kind: str, parameters: int | None 
     for found in (result,) if isinstance(result, Tensor) else leaves(result):
         node = found._node if isinstance(found, Tensor) else None
         if node is not None and node.seq > first:
-            mark = mark or Scope(path, kind, first, parameters)
+            mark = mark or Scope(path, kind, first, parameters, None if module is None else ref(module))
             found._notes().scopes += (mark,)

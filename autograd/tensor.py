@@ -478,8 +478,9 @@ class Tensor:
     def _refuse_to_leave(self, how: str) -> None:
         if self._node is not None and modes.is_grad_enabled():
             raise TypeError(
-                f"{how} of {self.label()} would lose its gradient: use .item() or .numpy() for the value, .detach() "
-                "for a tensor without history, or autograd.no_grad()"
+                f"{how} of {self.label()} would lose its gradient. NumPy's functions keep it: np.stack(tensors) for an "
+                "array of tensors, np.sqrt(t) for math.sqrt(t). For the value alone there are .item() and .numpy(), "
+                ".detach() for a tensor without history, and autograd.no_grad()"
             )
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
@@ -680,8 +681,9 @@ class Tensor:
         """Become `result`, as the in-place operators do: other tensors and views keep their values."""
         if self._node is not None and self.is_leaf and result._node is not None:
             raise RuntimeError(
-                f"{how} on {self.label()}, a leaf that requires a gradient, would make it a result: write t = t ... "
-                "for a new tensor, or use no_grad() to change its values"
+                f"{how} on {self.label()}, a leaf that requires a gradient, would make it a result. To change its "
+                "values, as a training step does, write that under `with autograd.no_grad():`. For a result through "
+                "which gradients flow, change a copy, t.clone()"
             )
         if result.shape != self.shape:
             raise ValueError(f"{how} would change the shape of {self.label()} to {result.shape}")

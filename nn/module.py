@@ -152,7 +152,7 @@ class Module:
             raise
         if places is not None:
             path, count = places.get(id(self), NOWHERE)
-            scope.leave(first, result, path, type(self).__name__, count)
+            scope.leave(first, result, path, type(self).__name__, count, None if path else self)
         return result
 
     _plain_call: Final = __call__  # by which `call_in_row` knows where a subclass, or a user, has another

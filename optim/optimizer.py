@@ -19,6 +19,10 @@ NOTES: Final = frozenset(
     {"params", "param_names", "name", "initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum"}
 )
 COUNTERS: Final = frozenset({"step", "n_iter", "func_evals"})  # state that is a whole number
+EMPTY: Final = (
+    "optimizer got an empty parameter list. A generator such as net.parameters() can be read once, and modules in a "
+    "plain list are not found: nn.ModuleList is for them"
+)
 TITLES: Final = {"lr": "learning rate", "eps": "epsilon value"}
 
 
@@ -78,7 +82,7 @@ class Optimizer:
             )
         given: list[Any] = list(params)
         if not given:
-            raise ValueError("optimizer got an empty parameter list")
+            raise ValueError(EMPTY)
         for group in given if isinstance(given[0], dict) else [{"params": given}]:
             self.add_param_group(group)
 
@@ -121,7 +125,7 @@ class Optimizer:
             raise ValueError("all parameters of a group have names, or none has")
         params = [entry[1] if isinstance(entry, tuple) else entry for entry in given]
         if not params:
-            raise ValueError("optimizer got an empty parameter list")
+            raise ValueError(EMPTY)
         taken = {id(p) for other in self.param_groups for p in other["params"]}
         for i, p in enumerate(params):
             refuse(p, f"parameter {names[i]!r}" if names else f"parameter {i}")

@@ -335,3 +335,26 @@ def test_rules_that_read_options_are_answered_for_by_recorded_gradients():
 def test_only_tensors_are_drawn(wrong):
     with pytest.raises(TypeError, match="draw"):
         draw(*wrong)
+
+
+def test_constants_that_look_alike_are_drawn_apart():
+    g = leaf(3)
+    one, two = Tensor(2.0, name="c"), Tensor(2.0, name="c")
+    assert len(boxes(draw(g * one + g * two))["constant c"]) == 2
+
+
+def test_subtraction_turns_the_sign_of_what_it_sends():
+    x, y = leaf(5, "x"), leaf(2, "y")
+    f = x - y
+    f.backward()
+    assert box(draw(f), "subtract")["role"] == ["local 1, −1"]
+
+
+def test_small_numbers_keep_two_digits():
+    x = leaf(0.0149, "x")
+    texts = boxes(draw(x + leaf(0.0051, "y")))
+    assert [texts[name][0]["value"] for name in ("leaf x", "leaf y", "add")] == [["0.015"], ["0.0051"], ["0.02"]]
+
+
+def test_a_gate_shows_which_operand_is_a_constant():
+    assert box(draw(np.clip(leaf(0.3, "x"), 0, 0.5)), "clip")["sign"] == ["clip(x, 0, 0.5)"]

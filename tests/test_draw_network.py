@@ -1,3 +1,4 @@
+import gc
 import re
 import time
 from xml.etree import ElementTree as ET
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 
 import autograd
+import nn
 from autograd import Tensor, scope
 from autograd.draw import draw
 
@@ -308,3 +310,69 @@ def test_wrong_options_are_refused():
         draw(x * 2, collapse="all")
     with pytest.raises(ValueError, match="depth"):
         draw(x * 2, collapse="repeats", depth=1)
+
+
+def test_constants_that_look_alike_are_two():
+    w, a, b = parameter(3, 4), np.ones((2, 3)), np.zeros((2, 3))
+    with autograd.record():
+        f = ((a @ w) * (b @ w)).sum()
+    assert [kind for kind, _ in cards(draw(f))].count("input") == 2
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.up, self.down = nn.Linear(4, 6), nn.Linear(6, 4)
+
+    def forward(self, x, mask):
+        return (x + self.down(self.up(x).tanh())) * mask
+
+
+def test_data_that_comes_in_past_the_first_module_is_shown_with_its_name():
+    x, mask = (Tensor(np.ones((2, 4), np.float32), name=name) for name in ("images", "mask"))
+    with autograd.record():
+        f = Residual()(x, mask).sum()
+    drawing = draw(f, collapse="module")
+    assert [lines for kind, lines in cards(drawing) if kind == "input"] == [
+        ["images", "(2×4) float32"],
+        ["mask", "(2×4) float32"],
+    ]
+    # images → up → tanh → down → add → multiply → sum, images → add and mask → multiply
+    assert edges(drawing) == 8
+
+
+def test_what_a_module_makes_for_itself_is_not_shown():
+    net = nn.Sequential(nn.Linear(4, 6), nn.Dropout(0.5), nn.Linear(6, 2))
+    with autograd.record():
+        f = net(np.ones((2, 4))).sum()
+    assert [kind for kind, _ in cards(draw(f, collapse="module"))].count("input") == 1
+
+
+def test_parameters_are_called_by_their_path():
+    net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    f = net(np.ones((2, 4))).sum()
+    names = [lines[0] for kind, lines in cards(draw(f)) if kind == "parameter"]
+    assert names == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    given = [lines[0] for kind, lines in cards(draw(f, names={"W": net[0].weight})) if kind == "parameter"]
+    assert given == ["W", *names[1:]]
+    net[0].weight.name = "mine"
+    assert titled(draw(f), "mine")[0] == "parameter"
+    del net
+    gc.collect()
+    assert [lines[0] for kind, lines in cards(draw(f)) if kind == "parameter"] == ["mine", "leaf", "leaf", "leaf"]
+
+
+def test_one_of_several_results_has_its_value_and_gradient():
+    x = Tensor(np.arange(12.0).reshape(3, 4), requires_grad=True)
+    with autograd.record():
+        y = nn.LayerNorm(4)(x)
+        (y * y).sum().backward()
+    kind, lines = titled(draw(y), "result")
+    assert kind == "output"
+    assert [line.split()[0] for line in lines[2:]] == ["‖value‖", "‖grad‖"]
+    autograd.ops.qr(x)  # without record()
+
+
+def test_names_that_are_no_dict_are_refused():
+    with pytest.raises(TypeError, match=r"dict.*not list"):
+        draw(parameter(2).sum(), names=["x"])

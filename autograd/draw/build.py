@@ -24,11 +24,12 @@ def drawing(
     depth: int | None,
 ) -> Drawing:
     """Return the drawing that `draw` promises."""
-    check(tensors, with_steps, collapse, depth)
+    check(tensors, names, with_steps, collapse, depth)
     roots = list(dict.fromkeys(tensor._node for tensor in tensors if tensor._node is not None))
     nodes, leaves = trace.reachable(roots)
     total = len(nodes) + len(leaves)
     calls = trace.Names(names)
+    calls.add_parameters(nodes)
     what = f"{count_text(len(nodes), 'operation')} on {count_text(len(leaves), 'leaf', 'leaves')}"
     wanted = "module" if collapse is None and depth is not None else collapse
     by_itself = wanted is None and total > COLLAPSES_ABOVE
@@ -57,7 +58,13 @@ def drawing(
     return Drawing(scene, found, steps.captions(found, vertices) if found else [])
 
 
-def check(tensors: Sequence[Tensor], with_steps: bool, collapse: str | None, depth: int | None) -> None:
+def check(
+    tensors: Sequence[Tensor],
+    names: Mapping[str, Any] | None,
+    with_steps: bool,
+    collapse: str | None,
+    depth: int | None,
+) -> None:
     if not tensors:
         raise TypeError("draw needs a tensor: draw(f)")
     for tensor in tensors:
@@ -65,6 +72,11 @@ def check(tensors: Sequence[Tensor], with_steps: bool, collapse: str | None, dep
             raise TypeError(
                 f"draw takes tensors, not {type(tensor).__name__}; options go by name, as in draw(f, names=locals())"
             )
+    if names is not None and not isinstance(names, Mapping):
+        raise TypeError(
+            f"draw(names=...) takes a dict of names and tensors, locals() or dict(net.named_parameters()) say, not "
+            f"{type(names).__name__}"
+        )
     if collapse is not None and collapse not in WAYS:
         raise ValueError(f"draw(collapse={collapse!r}): it is one of {', '.join(map(repr, WAYS))}, or left out")
     if depth is not None and (collapse not in (None, "module") or depth < 0):

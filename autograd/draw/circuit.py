@@ -218,7 +218,10 @@ def sign_of(vertex: Vertex) -> str:
     if len(vertex.folded) == 1 and len(vertex.links) == 1:
         position, value = vertex.folded[0]
         return signs.sign_with_constant(vertex.op, value, first=position == 0)
-    return f"{signs.sign(vertex.op)}({', '.join(constant_text(v) for _, v in vertex.folded)}, …)"
+    operands = ["x" if len(vertex.links) == 1 else "…"] * len(vertex.links)
+    for position, value in vertex.folded:
+        operands.insert(position, constant_text(value))
+    return f"{signs.sign(vertex.op)}({', '.join(operands)})"
 
 
 def role_of(vertex: Vertex, numbers: Numbers) -> tuple[str, str]:

@@ -76,12 +76,14 @@ def everything_below(group: Group) -> Iterator[Group]:
 
 def tree(nodes: Sequence[Any]) -> Group:
     """Return the nodes, oldest first, sorted into the calls of modules that made them."""
-    last: dict[Any, int] = {}
+    calls: dict[int, Any] = {}
+    last: dict[int, int] = {}
     for node in nodes:
         if node.notes is not None:
             for scope in node.notes.scopes:
-                last[scope] = max(last.get(scope, 0), node.seq)
-    waiting = sorted(last, key=lambda scope: -scope.first)
+                calls[scope.first] = scope
+                last[scope.first] = max(last.get(scope.first, 0), node.seq)
+    waiting = [calls[first] for first in sorted(calls, reverse=True)]
     whole = Group(last=nodes[-1].seq if nodes else 0)
     open_groups = [whole]
     for node in nodes:
@@ -90,7 +92,7 @@ def tree(nodes: Sequence[Any]) -> Group:
         while waiting and waiting[-1].first < node.seq:
             scope = waiting.pop()
             around = open_groups[-1]
-            group = Group(scope.kind, scope.path, last[scope], scope.parameters, around.level + 1)
+            group = Group(scope.kind, scope.path, last[scope.first], scope.parameters, around.level + 1)
             if group.last >= node.seq:
                 around.children.append(group)
                 open_groups.append(group)
@@ -312,14 +314,17 @@ def connect(
         wires += [Wire(key, head) for head in heads]
     fed = {head for _, head in pairs}
     lone = {key: [node] for node, key in home.items() if key not in closed}
+    sources: dict[Any, Card] = {}  # data that needs no gradient
     for key in order:
-        if key not in fed:
-            needs, constant = unseen(closed[key].nodes() if key in closed else lone[key])
-            if needs:
-                known = "" if constant is None else f"{shape_text(np.shape(constant))} {np.asarray(constant).dtype}"
-                source = plain_card(f"n{len(boxes)}", "input", "input", known)
-                boxes.append(source)
-                wires.append(Wire(source.key, key, faint=True))
+        inside = closed[key].nodes() if key in closed else lone[key]
+        found = data_read(inside, names, passed=key in closed and key in fed)
+        if not found and key not in fed and reads_unknown(inside):
+            found = {key: ("input", "")}
+        for data, lines in found.items():
+            if data not in sources:
+                sources[data] = plain_card(f"n{len(boxes)}", "input", *lines)
+                boxes.append(sources[data])
+            wires.append(Wire(sources[data].key, key, faint=True))
     wires += [Wire(tail, head) for tail, head in pairs]
     lead_inside(wires, frames, frame_of)
     for root in roots:
@@ -387,15 +392,31 @@ def absorbs(group: Group) -> bool:
     return bool(group.kind) or len(group.leaves()) > FEW_LEAVES
 
 
-def unseen(nodes: Sequence[Any]) -> tuple[bool, Any]:
-    """Return whether these read data that is not in the graph, since it needs no gradient, and the data where known."""
-    needs = False
+def data_read(nodes: Sequence[Any], names: trace.Names, passed: bool) -> dict[Any, tuple[str, str]]:
+    """Return the arrays that these read and that need no gradient, as far as they were recorded.
+
+    Of each it says a title, and shape and dtype. With `passed`, those alone that somebody has as tensors: others a module
+    made for itself, masks of dropout say.
+    """
+    found = {}
     for node in nodes:
-        for i, parent in enumerate(node.parents):
-            if parent is not None:
+        for parent, constant in zip(node.parents, node.constants or (), strict=False):
+            if parent is not None or constant is None or not np.shape(constant[0]):
                 continue
-            if node.constants is None:
-                needs = needs or (node.value is None and not trace.optional(node.op, i))
-            elif node.constants[i] is not None and np.shape(node.constants[i][0]):
-                return True, node.constants[i][0]
-    return needs, None
+            value, reference, leaf = constant
+            tensor = None if reference is None else reference()
+            if tensor is None and passed:
+                continue
+            name = names.place(leaf) if leaf is not None else None if tensor is None else names.tensor(tensor)
+            key = id(value if tensor is None else tensor)
+            found[key] = shorten(name or "input"), f"{shape_text(np.shape(value))} {np.asarray(value).dtype}"
+    return found
+
+
+def reads_unknown(nodes: Sequence[Any]) -> bool:
+    """Whether these may read data that was not recorded, since it needs no gradient."""
+    return any(
+        parent is None and node.value is None and node.constants is None and not trace.optional(node.op, i)
+        for node in nodes
+        for i, parent in enumerate(node.parents)
+    )

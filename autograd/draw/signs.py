@@ -33,7 +33,7 @@ DISTRIBUTES: Final = "distributes"
 ROUTES: Final = "routes"
 SWITCHES: Final = "switches"
 ROLES: Final = {
-    **dict.fromkeys(("add", "subtract"), DISTRIBUTES),
+    "add": DISTRIBUTES,
     **dict.fromkeys(("sum", "concatenate", "stack"), DISTRIBUTES),
     **dict.fromkeys(("maximum", "minimum", "fmax", "fmin", "max", "min", "amax", "amin"), ROUTES),
     **dict.fromkeys(("where", "relu", "clip", "getitem", "take", "sort", "median"), ROUTES),

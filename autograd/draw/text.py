@@ -71,7 +71,10 @@ def width(text: str, size: float) -> float:
 
 
 class Numbers:
-    """How the numbers of one picture are written: without decimals if all of them are whole, else with two."""
+    """How the numbers of one picture are written: without decimals if all of them are whole.
+
+    Else with two, and small ones with two digits that count.
+    """
 
     def __init__(self, values: Iterable[Any]) -> None:
         self.whole = all(is_whole(v) for v in values if v is not None)
@@ -94,8 +97,10 @@ class Numbers:
         size = abs(value)
         if self.whole and size < 1e6:
             text = f"{value + 0.0:.0f}"
-        elif size == 0 or 0.005 <= size < 1e5:
+        elif size == 0 or 0.095 <= size < 1e5:
             text = f"{value + 0.0:.2f}"
+        elif 0.00095 <= size < 0.095:
+            text = f"{value:.2g}"
         else:
             text = f"{value:.1e}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
         return text.replace("-", "−")

@@ -43,6 +43,15 @@ class Names:
                     self.of_place.setdefault(tensor._node, str(name))
                     self.data.setdefault(tensor._node, tensor._data)
 
+    def add_parameters(self, nodes: Iterable[Any]) -> None:
+        """Add what modules that made some of `nodes` call their parameters."""
+        scopes = [scope for node in nodes if node.notes is not None for scope in node.notes.scopes]
+        modules = [scope.module() for scope in scopes if scope.module is not None]
+        for module in dict.fromkeys(modules):
+            for name, parameter in module.named_parameters() if module is not None else ():
+                if parameter._leaf is not None:
+                    self.of_place.setdefault(parameter._leaf, name)
+
     def place(self, place: Any) -> str | None:
         own = place.notes.name if place.notes is not None else None
         return own or self.of_place.get(place)
@@ -51,7 +60,7 @@ class Names:
         return tensor.name or self.of_tensor.get(id(tensor))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Link:
     """One operand of an operation: where it comes from and, where known, what the gate sends back to it."""
 
@@ -66,7 +75,7 @@ class Link:
         return None if known is None else bool(np.any(known != 0))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Vertex:
     """One node of the graph as it stood when it was drawn."""
 

@@ -332,7 +332,7 @@ def svd_rule(g: list[Array], out: tuple[Array, Array, Array]) -> Array:
     return conjugate(found)
 
 
-@operation(x=svd_rule, outputs=(True, True, True))
+@operation(name="svd", x=svd_rule, outputs=(True, True, True))
 def reduced_svd(x: Array) -> Any:
     """Return (U, S, Vh) for which x = (U * S) @ Vh: `np.linalg.svd(x, full_matrices=False)`.
 
@@ -385,7 +385,7 @@ def qr_rule(g: list[Array], out: tuple[Array, Array]) -> Array:
     return conjugate(found if more is None else np.concatenate([found, more], axis=-1))
 
 
-@operation(x=qr_rule, outputs=(True, True))
+@operation(name="qr", x=qr_rule, outputs=(True, True))
 def reduced_qr(x: Array) -> Any:
     """Return (Q, R) for which x = Q @ R, R upper triangular: `np.linalg.qr(x)`.
 

@@ -42,7 +42,7 @@ def in_heads_composed(x: Array, heads: int) -> tuple[Array, ...]:
     return tuple(split(x[..., i * size : (i + 1) * size], heads) for i in range(3))
 
 
-@operation(inputs=("x",), joint=in_heads_rule, composed=in_heads_composed, outputs=(True, True, True))
+@operation(name="heads", inputs=("x",), joint=in_heads_rule, composed=in_heads_composed, outputs=(True, True, True))
 def in_heads(x: Array, heads: int) -> tuple[Array, ...]:
     """Return the three thirds of (N, L, 3E) in heads (N, heads, L, E / heads).
 
