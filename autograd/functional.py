@@ -430,7 +430,7 @@ def rows_at_once(out: Tensor) -> int:
             if parent is not None and parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
-    return min(out.size, max(1, MOST_AT_ONCE // largest))
+    return min(out.size, max(1, MOST_AT_ONCE // max(1, largest)))
 
 
 def many_rows(call: Call, out: Tensor, at_once: int) -> list[Any]:

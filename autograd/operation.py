@@ -148,7 +148,7 @@ class Operation:
 
     def constant(self, x: Any, matters: bool, other: Any = None) -> Any:
         """Return an operand that is no Tensor as an array: a copy if a rule will read it, as the user may change it."""
-        if type(x) in PYTHON_NUMBERS or isinstance(x, np.generic):
+        if type(x) in PYTHON_NUMBERS or (isinstance(x, np.generic) and x.dtype.kind in "fciub"):
             if self.reads_shapes:
                 return np.asarray(x)
             # Beside a float64, which is a Python float too, Python's arithmetic would keep it a Python number.

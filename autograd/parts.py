@@ -90,6 +90,7 @@ class Scatter(Part):
             parts.pop()
         arrays = [np.asarray(part) for part in parts]
         if all(array.dtype.kind in "iu" for array in arrays):  # whole rows of the leading axes
+            arrays = [array.astype(np.intp, copy=False) for array in arrays]  # in bytes, products would overflow
             rows, width = arrays[0], math.prod(shape[len(arrays) :])
             if len(arrays) > 1:
                 rows = np.ravel_multi_index(tuple(arrays), shape[: len(arrays)], mode="wrap")

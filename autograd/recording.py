@@ -175,6 +175,8 @@ def general(op: Operation) -> Callable[..., Any]:
             if isinstance(x, Tensor):
                 seen += 1
                 values[position] = option(op, op.names[position], x)
+            elif isinstance(x, np.integer):  # of bytes, rules would make bytes
+                values[position] = int(x)
             elif needed and isinstance(x, (ndarray, list)):
                 # Since the user may change it before a rule reads it.
                 values[position] = x.copy() if isinstance(x, ndarray) else copy.deepcopy(x)

@@ -142,12 +142,19 @@ def writable(tensor: Tensor) -> NDArray[Any]:
 def numeric(data: Any, dtype: DTypeLike | None, copy: bool) -> Any:
     """Return `data` as an array of numbers, or a NumPy scalar where it is 0-d."""
     try:
+        if dtype is not None and not isinstance(data, (int, float, complex)):
+            holds_numbers(np.asarray(data), data)  # else NumPy makes numbers of text, and NaN of None
         array = np.array(data, dtype=dtype) if copy else np.asarray(data, dtype=dtype)
     except (ValueError, TypeError) as error:
         raise type(error)(f"cannot make a tensor of {type(data).__name__}: {error}") from error
+    holds_numbers(array, data)
+    return array if array.ndim else array[()]
+
+
+def holds_numbers(array: Any, data: Any) -> None:
+    """Raise a TypeError if an array made of `data` does not."""
     if array.dtype.kind not in "fciub":
         raise TypeError(f"a tensor holds numbers, not {array.dtype}: {data!r:.60}")
-    return array if array.ndim else array[()]
 
 
 def restore(cls: type[Self], array: NDArray[Any], requires_grad: bool, name: str | None) -> Self:

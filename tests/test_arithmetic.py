@@ -432,3 +432,22 @@ def test_every_binary_operation_is_known_by_numpys_name():
     x = leaf([1.2, 0.7])
     for name in TWO:
         assert isinstance(getattr(np, name)(x, 0.4), autograd.Tensor)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint32, np.uint64])
+def test_powers_without_a_sign_are_powers(dtype):
+    x = Tensor([3.0, 0.5, 0.0], requires_grad=True)
+    (x[:, None] ** np.arange(4, dtype=dtype)).sum().backward()
+    assert x.grad.tolist() == [34.0, 2.75, 1.0]
+
+
+def test_the_power_0_of_nan_has_no_gradient():
+    x = Tensor([np.nan, np.inf, 0.0, 2.0], requires_grad=True)
+    (x ** np.zeros(4)).sum().backward()
+    assert x.grad.tolist() == [0.0] * 4
+
+
+def test_the_logarithm_of_a_base_of_bytes_is_exact():
+    t = Tensor([1.5, 2.5], requires_grad=True)
+    (np.array([100, 3], np.int8) ** t).sum().backward()
+    assert np.allclose(t.grad, [100**1.5 * np.log(100), 3**2.5 * np.log(3)], rtol=1e-14)

@@ -531,3 +531,7 @@ class TestJacobianAndHessian:
             hvp(wave)()
         with pytest.raises(TypeError, match="returned complex numbers"):
             jacobian(lambda x: x * 1j)(X)
+
+
+def test_the_jacobian_of_nothing_is_empty():
+    assert jacobian(lambda x: x * 2)(np.zeros((0, 2))).shape == (0, 2, 0, 2)

@@ -355,3 +355,22 @@ def test_scatter_adds_and_getitem_is_its_gradient() -> None:
     (result * np.array([1.0, 2.0, 3.0])).sum().backward()
     assert x.grad is not None
     assert x.grad.tolist() == [1, 3, 1]
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16, np.uint32, np.uint64])
+@pytest.mark.parametrize("width", [16, 300])
+def test_indices_of_few_bits_send_gradients_to_the_same_places(dtype, width):
+    tokens = np.array([104, 101, 108, 108, 111], dtype)
+    expected = np.zeros((128, width))
+    np.add.at(expected, tokens.astype(int), 1.0)
+    for read in (
+        lambda w: w[tokens],
+        lambda w: np.take(w, tokens, axis=0),
+        lambda w: np.take_along_axis(w, np.repeat(tokens[:, None], width, 1), 0),
+    ):
+        w = Tensor(np.zeros((128, width)), requires_grad=True)
+        read(w).sum().backward()
+        assert np.array_equal(w.grad, expected)
+    flat = Tensor(np.zeros(1000), requires_grad=True)
+    (np.take(flat, tokens) + np.take_along_axis(flat, tokens, None)).sum().backward()
+    assert np.array_equal(flat.grad.numpy().nonzero()[0], [101, 104, 108, 111])

@@ -328,3 +328,11 @@ def test_an_infinity_spoils_its_sum_alone(value: float) -> None:
     assert not np.isfinite(ops.sum(x))
     assert np.isfinite(ops.sum(x, -1)).sum() == 8999
     assert np.isfinite(ops.sum(x, 0)).sum() == 4
+
+
+@pytest.mark.parametrize("reduce", [np.mean, np.nanmean, np.max, np.nanmax])
+def test_gradients_of_half_precision_survive_many_numbers(reduce):
+    x = Tensor(np.full(70_000, 0.01, np.float16), requires_grad=True)
+    reduce(x).backward()
+    assert x.grad.dtype == np.float16
+    assert np.allclose(x.grad, 1 / 70_000, rtol=0.01)

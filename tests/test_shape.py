@@ -126,3 +126,17 @@ def test_errors_name_the_operation_and_the_shapes():
     with pytest.raises(ValueError, match="diag takes a vector or a matrix, not shape"):
         np.diag(leaf(1, 1, 1))
     assert (x * 1).sum().item() == 6.0
+
+
+def test_options_of_few_bits_count_as_numbers():
+    x = Tensor(np.arange(5.0), requires_grad=True)
+    for shift in (np.uint8(1), np.array([1], np.uint8)):
+        x.grad = None
+        (np.roll(x, shift) * np.arange(5)).sum().backward()
+        assert x.grad.tolist() == [1.0, 2.0, 3.0, 4.0, 0.0]
+    matrix = Tensor(np.ones((3, 5)), requires_grad=True)
+    np.diagonal(matrix, np.uint8(3)).sum().backward()
+    assert np.array_equal(matrix.grad, np.eye(3, 5, 3))
+    matrix.grad = None
+    np.tile(matrix, np.array([2, 3])).sum().backward()
+    assert np.array_equal(matrix.grad, np.full((3, 5), 6.0))

@@ -97,3 +97,9 @@ def test_knots_have_no_gradient():
         np.interp(leaf([0.5]), leaf([0.0, 1.0]), [0.0, 1.0])
     with pytest.raises(TypeError, match=r"period=1\.0 is not supported"):
         np.interp(leaf([0.5]), [0.0, 1.0], [0.0, 1.0], period=1.0)
+
+
+def test_interpolation_between_bytes_has_their_slope():
+    t = Tensor([50.0, 150.0], requires_grad=True)
+    np.interp(t, np.array([0, 100, 200], np.uint8), np.array([100, 0, 250], np.uint8)).sum().backward()
+    assert np.allclose(t.grad, [-1.0, 2.5])

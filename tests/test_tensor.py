@@ -521,3 +521,15 @@ class TestOtherWords:
         assert round(Tensor(2.0 / 3)) == 1
         with pytest.raises(TypeError, match=r"round\(\).*item\(\)"):
             round(leaf(2.0) * 1, 2)
+
+
+@pytest.mark.parametrize("data", [None, [1, None], "3.5", ["1", "2"], np.array([1, None])])
+@pytest.mark.parametrize("dtype", [None, float, np.float32])
+def test_what_is_no_number_does_not_become_one(data, dtype):
+    with pytest.raises(TypeError, match="a tensor holds numbers"):
+        Tensor(data, dtype=dtype)
+
+
+def test_a_span_of_time_is_no_operand():
+    with pytest.raises(TypeError, match="an operand is a number"):
+        Tensor([1, 2]) + np.timedelta64(1, "D")

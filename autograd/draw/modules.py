@@ -395,8 +395,8 @@ def absorbs(group: Group) -> bool:
 def data_read(nodes: Sequence[Any], names: trace.Names, passed: bool) -> dict[Any, tuple[str, str]]:
     """Return the arrays that these read and that need no gradient, as far as they were recorded.
 
-    Of each it says a title, and shape and dtype. With `passed`, those alone that somebody has as tensors: others a module
-    made for itself, masks of dropout say.
+    Of each it says a title, and shape and dtype. With `passed`, those alone that somebody has as tensors: others a
+    module made for itself, masks of dropout say.
     """
     found = {}
     for node in nodes:

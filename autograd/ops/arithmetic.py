@@ -130,9 +130,11 @@ def power_base(g: Array, x: Array, y: Array) -> Array:
         if y == 2:
             return g * (x + x)
         return g * (y * power(x, y - 1)) if y else keep(g, False)
+    if y.dtype.kind == "u":  # one less than 0 is much
+        y = y.astype(np.result_type(x.dtype, y.dtype))
     zero = y == 0
-    if somewhere(zero):  # 0 * x**-1 is 0, but NaN where x is 0
-        zero = zero & (abs(plain(x)) < np.finfo(x.dtype).tiny)
+    if somewhere(zero):  # 0 * x**-1 is 0, but NaN where x is 0, or NaN itself
+        zero = zero & ~(abs(plain(x)) >= np.finfo(x.dtype).tiny)
         return keep(g, ~zero) * (y * power(x, where(zero, 1, y) - 1))
     return g * (y * power(x, y - 1))
 
@@ -144,8 +146,10 @@ def power_exponent(g: Array, x: Array, y: Array, out: Array) -> Array:
         x = x + 0j  # the logarithm of a negative number is a complex one
     zero = (x == 0) & (plain(y).real >= 0)
     if somewhere(zero):
-        return where(zero, 0.0, g * (out * np.log(where(zero, 1.0, x))))
-    return g * (out * np.log(x))
+        x = where(zero, 1.0, x)
+    whole = type(x) not in PYTHON_NUMBERS and x.dtype.kind in "iub"
+    logarithm = np.log(x.astype(out.dtype) if whole else x)  # of bytes NumPy would make float16
+    return where(zero, 0.0, g * (out * logarithm)) if somewhere(zero) else g * (out * logarithm)
 
 
 @operation(x=power_base, y=power_exponent, elementwise=True)

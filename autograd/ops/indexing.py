@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -97,8 +98,13 @@ def index_along(indices: Any, axis: int | None, x_shape: tuple[int, ...]) -> Any
     """Return the index that takes `indices` of one axis, or of the flattened array."""
     if axis is not None:
         return (*(slice(None),) * (axis % len(x_shape)), indices)
-    flat = np.asarray(indices, dtype=None if np.size(indices) else np.intp)
-    return np.unravel_index(np.where(flat < 0, flat + int(np.prod(x_shape)), flat), x_shape)
+    return unraveled(np.asarray(indices, dtype=None if np.size(indices) else np.intp), x_shape)
+
+
+def unraveled(flat: Any, x_shape: tuple[int, ...]) -> Any:
+    """Return the index of what lies at the places `flat` of the flattened array, counted from the end if negative."""
+    flat = flat.astype(np.intp, copy=False) if flat.dtype.kind in "iu" else flat
+    return np.unravel_index(np.where(flat < 0, flat + math.prod(x_shape), flat), x_shape)
 
 
 @operation(x=lambda g, x_shape, indices, axis: land(g, index_along(indices, axis, x_shape), x_shape))
@@ -110,7 +116,7 @@ def take(x: Array, indices: Any, axis: int | None = None) -> Array:
 def index_lanes(indices: Any, axis: int | None, x_shape: tuple[int, ...]) -> Any:
     """Return the index that `take_along_axis` stands for: `indices` on one axis, every place on the others."""
     if axis is None:
-        return np.unravel_index(np.where(indices < 0, indices + int(np.prod(x_shape)), indices), x_shape)
+        return unraveled(np.asarray(indices), x_shape)
     axis %= len(x_shape)
     grid = np.ogrid[tuple(slice(n) for n in x_shape)]
     return (*grid[:axis], indices, *grid[axis + 1 :])

@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 MANY: Final = 1 << 15  # numbers from which sums are products with ones
+LARGEST_HALF: Final = 65_504  # of float16: a larger count would be infinite
 SIMPLE_FLOATS: Final = frozenset("fdFD")  # those that NumPy's mean adds up in their own precision
 
 # What np.sum, np.prod, np.max and np.min come to, in 60 % of the time.
@@ -114,7 +115,7 @@ def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     return add(x, axis, keepdims)
 
 
-@operation(x=lambda g, x_shape, axis, keepdims: spread(g / lane_length(g, x_shape), x_shape, axis, keepdims))
+@operation(x=lambda g, x_shape, axis, keepdims: spread(over_lane(g, x_shape), x_shape, axis, keepdims))
 def mean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """NumPy's `mean`, differentiable."""
     if isinstance(x, (np.ndarray, np.generic)) and x.dtype.char in SIMPLE_FLOATS and x.size:
@@ -126,6 +127,12 @@ def mean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 def lane_length(reduced: Array, x_shape: tuple[int, ...]) -> int:
     """Return how many elements went into each of `reduced`."""
     return math.prod(x_shape) // reduced.size if reduced.size else 0
+
+
+def over_lane(reduced: Array, x_shape: tuple[int, ...]) -> Array:
+    """Return `reduced` divided by how many elements went into each."""
+    length = lane_length(reduced, x_shape)
+    return reduced / length if length <= LARGEST_HALF else reduced * (1 / length)
 
 
 def others_multiplied(g: Array, x: Array, out: Array, axis: Axis, keepdims: bool) -> Array:
@@ -157,7 +164,7 @@ def prod(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 
 def weighted(g: Array, x_shape: tuple[int, ...], axis: Axis, weights: Array, keepdims: bool) -> Array:
     if weights is None:
-        return spread(g / lane_length(g, x_shape), x_shape, axis, keepdims)
+        return spread(over_lane(g, x_shape), x_shape, axis, keepdims)
     weights = align_weights(weights, x_shape, axis)
     return restore_axes(g, x_shape, axis, keepdims) * (weights / sum(weights, axis, True))
 
@@ -199,8 +206,8 @@ def nansum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 
 def spread_over_numbers(g: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
     numbers = x == x
-    count = add_up(numbers, axis=axis, dtype=x.real.dtype, keepdims=True)
-    return restore_axes(g, x.shape, axis, keepdims) / count * numbers
+    shared = divided(restore_axes(g, x.shape, axis, keepdims), add_up(numbers, axis=axis, keepdims=True))
+    return shared * numbers
 
 
 @operation(x=spread_over_numbers)
@@ -214,8 +221,16 @@ def nanmean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 
 def share(g: Array, winners: Array, axis: Axis) -> Array:
     """Send a gradient that broadcasts with `winners`, a mask, to them, in equal parts."""
-    count = add_up(winners, axis=axis, dtype=g.dtype, keepdims=True)
-    return g * winners / count
+    return divided(g * winners, add_up(winners, axis=axis, keepdims=True))
+
+
+def divided(g: Array, count: Array) -> Array:
+    """Return `g` in its dtype, divided by whole numbers that may be too large for that."""
+    dtype = np.empty(0, g.dtype).real.dtype
+    if dtype != np.float16:
+        return g / count.astype(dtype)
+    with np.errstate(divide="ignore"):
+        return g * (1 / count).astype(dtype)
 
 
 def share_among_winners(g: Array, x: Array, out: Array, axis: Axis, keepdims: bool) -> Array:

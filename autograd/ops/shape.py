@@ -124,7 +124,7 @@ def matrix_transpose(x: Array) -> Array:
 
 
 def opposite(shift: Any) -> Any:
-    return tuple(-s for s in shift) if np.ndim(shift) else -shift
+    return tuple(-int(s) for s in shift) if np.ndim(shift) else -shift
 
 
 @operation(x=lambda g, axis: np.flip(g, axis), views=True)
@@ -156,7 +156,7 @@ def flipud(x: Array) -> Array:
 
 
 def sum_of_tiles(g: Array, x_shape: tuple[int, ...], reps: int | Sequence[int]) -> Array:
-    copies = tuple(reps) if isinstance(reps, Sequence) else (reps,)
+    copies = tuple(int(n) for n in reps) if np.ndim(reps) else (reps,)
     axes = builtins.max(len(copies), len(x_shape))
     copies = (1,) * (axes - len(copies)) + copies
     sizes = (1,) * (axes - len(x_shape)) + x_shape

@@ -74,7 +74,7 @@ def segment(x: Array, xp: Array) -> tuple[Array, Array, Array, Array]:
 
 def interp_x(g: Array, x: Array, fp: Array, aux: Array) -> Array:
     left, right, _, width = segment(x, aux)
-    return g * (fp[right] - fp[left]) / width
+    return g * (fp[right] - 1.0 * fp[left]) / width
 
 
 def interp_fp(g: Array, x: Array, fp_shape: tuple[int, ...], left: Any, right: Any, aux: Array) -> Array:
@@ -105,4 +105,4 @@ def interp(x: Array, xp: Array, fp: Array, left: Any = None, right: Any = None) 
     [10.0, -10.0, 0.0]
     """
     out = np.interp(x, xp, fp, left, right)
-    return out.astype(np.result_type(x, fp, np.float16)), np.array(xp)
+    return out.astype(np.result_type(x, fp, np.float16)), np.array(xp, float)
