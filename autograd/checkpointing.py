@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from autograd import graph, modes, random, tree
 from autograd.functional import outer
 from autograd.graph import Node, clock
@@ -91,10 +93,10 @@ class Segment:
     def back(self, gradients: list[Any]) -> list[Any]:
         """Run the function again, and return the gradient of each place."""
         for place in self.places:
-            if place.version is not None and place.version.time > self.start:
+            if place.version is not None and place.version.changed > self.start:
                 raise RuntimeError(
-                    f"checkpoint: a tensor of shape {place.shape} that the function reads was overwritten in place "
-                    "since the forward pass, by an optimiser's step say: run it again first"
+                    f"checkpoint: a tensor of shape {place.shape} that the function reads was overwritten since the "
+                    "forward pass, by an optimiser's step say: run it again first"
                 )
         stand_ins = {place: stand_in(place) for place in self.places}
         start = next(clock)
@@ -104,8 +106,14 @@ class Segment:
             raise RuntimeError(
                 "checkpoint: run again for the backward pass, the function returned other shapes or dtypes"
             )
+        newer, older = reached(tracked, start)
+        if {place for place in older if place.seq < self.start} != set(self.places):
+            raise RuntimeError(
+                "checkpoint: run again for the backward pass, the function read other tensors: one that it finds "
+                "outside was changed in place, by h += 1 say, or replaced"
+            )
         # The pass through the second run ends at stand-ins, so that hooks of the places see the whole gradient, once.
-        for node in reached(tracked, start)[0]:
+        for node in newer:
             node.parents = tuple(stand_ins.get(parent, parent) for parent in node.parents)
         roots = [stand_ins.get(out._node, out._node) for out in tracked]
         found: dict[Any, Any] = dict.fromkeys(stand_ins.values())
@@ -160,7 +168,9 @@ def reached(outputs: Sequence[Tensor], start: int) -> tuple[list[Any], list[Any]
 
 
 def snapshot(x: Any) -> Any:
-    """Return a tensor that stays as `x` is now, whatever is assigned to `x` later."""
+    """Return a tensor, or an array, that stays as `x` is now, whatever is assigned to `x` later."""
+    if isinstance(x, np.ndarray):
+        return x.copy()
     return wrap(x._data, x._node) if isinstance(x, Tensor) else x
 
 

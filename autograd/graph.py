@@ -49,12 +49,12 @@ PENDING: Final = references(pending=True)
 
 
 class Version:
-    """When an array was last overwritten in place; shared by a leaf and the views of it."""
+    """When an array was last overwritten in place, and when the leaf last had other values; shared by views of it."""
 
-    __slots__ = ("time",)
+    __slots__ = ("changed", "time")
 
     def __init__(self) -> None:
-        self.time = 0
+        self.time = self.changed = 0
 
 
 class Node:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from _thread import get_ident
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple, TypeVar, cast
@@ -46,15 +47,19 @@ class _Switch:
     def __init__(self, field: str, value: bool) -> None:
         self._field = field
         self._value = value
-        self._before: list[Mode | None] = []
+        self._before: list[tuple[int, Mode | None]] = []  # threads that share this switch, and the modes they had
 
     def __enter__(self) -> None:
         mode = current.get()
-        self._before.append(mode)
+        self._before.append((get_ident(), mode))
         current.set(changed(mode, self._field, self._value))
 
     def __exit__(self, *exception: object) -> None:
-        current.set(self._before.pop())
+        thread = get_ident()
+        for i in reversed(range(len(self._before))):
+            if self._before[i][0] == thread:
+                current.set(self._before.pop(i)[1])
+                return
 
     def __call__(self, function: Function) -> Function:
         if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
@@ -110,7 +115,9 @@ class set_grad_enabled(_Switch):
         super().__enter__()
 
     def __enter__(self) -> None:
-        """Already in force since the call."""
+        """Already in force since the call, the first time."""
+        if all(thread != get_ident() for thread, _ in self._before):
+            super().__enter__()
 
     def __call__(self, function: Function) -> Function:
         self.__exit__()

@@ -15,13 +15,14 @@ from typing import Any, Final
 import numpy as np
 
 from autograd import modes, ops
+from autograd.stack import WRITING
 from autograd.tensor import Tensor
 
 # Piecewise constant, or no function of the values: they always run.
 PLAIN_NAMES: Final = """
     all allclose any argmax argmin argpartition argsort argwhere around array2string array_equal array_equiv
     array_repr array_str can_cast ceil common_type count_nonzero diag_indices_from digitize empty_like equal fix
-    flatnonzero floor floor_divide full_like greater greater_equal isclose iscomplex iscomplexobj isfinite isin
+    flatnonzero floor floor_divide greater greater_equal isclose iscomplex iscomplexobj isfinite isin
     isinf isnan isneginf isposinf isreal isrealobj less less_equal lexsort logical_and logical_not logical_or
     logical_xor may_share_memory min_scalar_type nanargmax nanargmin ndim nonzero not_equal ones_like result_type
     rint round searchsorted shape shares_memory sign signbit size spacing tril_indices_from triu_indices_from trunc
@@ -106,6 +107,15 @@ def plain(structure: Any) -> Any:
     return structure
 
 
+def refuse_to_write(name: str, written: Any) -> None:
+    """Raise if something that a function writes to is a tensor."""
+    if next(leaves((written,)), None) is not None:
+        raise TypeError(
+            f"{name}: a tensor cannot be what it writes into, as out= or in place, since rules may read its values: "
+            "assign the result, or t[...] = values"
+        )
+
+
 def run_plain(function: Callable[..., Any], name: str, args: Any, kwargs: Any, loses: bool) -> Any:
     """Run NumPy's function on arrays; where that would lose a gradient (`loses`), only if no tensor needs one."""
     if loses and modes.is_grad_enabled():
@@ -127,12 +137,12 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
     name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
     function = getattr(ufunc, method)
     out = kwargs.pop("out", None)
+    refuse_to_write(name, (out, inputs[0] if method == "at" else None))
     if out is not None:
-        if next(leaves(out), None) is not None:
-            raise TypeError(f"{name}: out= cannot be a tensor, whose values rules may read; assign the result instead")
         return run_plain(function, f"{name} with out=", inputs, {**kwargs, "out": out}, loses=True)
     if ufunc in PLAIN:
-        return run_plain(function, name, inputs, kwargs, loses=False)
+        turns = ufunc is np.sign and np.iscomplexobj(plain(inputs[0]))  # z / |z|, which has a gradient
+        return run_plain(function, name, inputs, kwargs, loses=turns)
     ours = None
     if method == "__call__":
         ours = by_numpy_name().get(ufunc)
@@ -158,7 +168,14 @@ def call_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
     """Serve any other NumPy function on tensors."""
     module = function.__module__ if function.__module__ in ("numpy.linalg", "numpy.fft") else "numpy"
     name = f"{module.replace('numpy', 'np')}.{function.__name__}"
+    refuse_to_write(name, kwargs.get("out"))
+    if function in WRITING:
+        refuse_to_write(name, args[0] if args else next(iter(kwargs.values())))
     plain_result = function in PLAIN or (function is np.where and len(args) == 1)
+    if function is np.full_like:  # of its first argument it has no more than shape and dtype
+        if "a" in kwargs:
+            args, kwargs = (kwargs["a"], *args), {key: value for key, value in kwargs.items() if key != "a"}
+        return run_plain(function, name, (plain(args[0]), *args[1:]), kwargs, loses=True)
     ours = None if plain_result else by_numpy_name().get(function)
     if ours is None:
         return run_plain(function, name, args, kwargs, loses=not plain_result)

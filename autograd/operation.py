@@ -439,4 +439,4 @@ def pointwise(forward: Callable[..., Any], /, **how: Any) -> Any:
 OUTPUT: Final = operation(
     lambda x, position: x[position], name="result", x=lambda g, position: OutputPart(g, position)
 ).operation
-identity = operation(lambda x: x, name="identity", x=lambda g: g)
+identity = operation(lambda x: x, name="identity", x=lambda g: g, views=True)

@@ -267,6 +267,8 @@ def finish(
     aux = None
     if op.aux:
         out, aux = out
+    if op.views and not out.shape:
+        out = out[()]  # a number, which does not change with the leaf
     if mode is not None:
         if mode.anomaly:
             for array in out if op.outputs else (out,):

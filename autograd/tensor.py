@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import sys
 import warnings
+from _thread import allocate_lock
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -66,6 +67,9 @@ class Notes:
         return conjugate(tensor) if recorded else conjugate(tensor._data)
 
 
+DEPOSITING: Final = allocate_lock()  # by one thread at a time: two may share a leaf
+
+
 class Leaf:
     """The place where the gradient of one tensor accumulates; what its name and hooks hang on."""
 
@@ -85,15 +89,20 @@ class Leaf:
         """Take shape and dtype from the tensor's array; the value of a 0-d one is kept for pictures."""
         self.shape: tuple[int, ...] = data.shape
         self.dtype = data.dtype
+        self.version.changed = next(clock)
         self.is_scalar = not isinstance(data, np.ndarray)
         self.value = data if self.is_scalar else None
 
     def deposit(self, gradient: Any, fresh: bool, create_graph: bool) -> None:
         """Add a complete gradient. `fresh` says that nothing else holds its array, which may become the leaf's own."""
+        with DEPOSITING:
+            self.add(gradient, fresh, create_graph)
+
+    def add(self, gradient: Any, fresh: bool, create_graph: bool) -> None:
         grad = self.grad
         if create_graph or (grad is not None and grad._node is not None):
             gradient = conjugate(gradient)
-            self.grad = gradient if grad is None else grad + gradient
+            self.grad = ops.copy(gradient) if grad is None else grad + gradient
         elif self.is_scalar:
             value = conjugate(gradient)[()]
             self.grad = wrap(value if grad is None else grad._data + value, None)
@@ -137,6 +146,19 @@ def held_alone(tensor: Tensor) -> bool:
 def writable(tensor: Tensor) -> NDArray[Any]:
     """Return the tensor's array if nothing else can see it, else a copy: what a rule reads is never overwritten."""
     return tensor._data if held_alone(tensor) else np.array(tensor._data)
+
+
+def overwrite(tensor: Tensor, values: Any) -> None:
+    """Set the values of a tensor without a history, in its own array; graphs that read the old ones refuse to go on.
+
+    Where it needs no gradient, no graph would notice: then it gets another array, if anything else sees its own.
+    """
+    noticed = tensor.requires_grad or held_alone(tensor)
+    if noticed and isinstance(tensor._data, np.ndarray) and tensor._data.flags.writeable:
+        tensor._data[...] = values
+    else:
+        tensor.data = np.array(values, tensor.dtype)
+    tensor.mark_overwritten()
 
 
 def numeric(data: Any, dtype: DTypeLike | None, copy: bool) -> Any:
@@ -447,13 +469,14 @@ class Tensor:
     def mark_overwritten(self) -> None:
         """Say that the array was changed in place: in graphs recorded before that read it, `backward` then raises."""
         if self._leaf is not None:
-            self._leaf.version.time = next(clock)
+            self._leaf.version.time = self._leaf.version.changed = next(clock)
 
     # The same values as something else
 
     def detach(self) -> Tensor:
         """Return its values as a tensor without history: no gradient flows through it."""
-        return wrap(self._data.copy() if self._leaf is not None else self._data, None)
+        changes = self._leaf is not None or (self._node is not None and self._node.version is not None)
+        return wrap(self._data.copy() if changes else self._data, None)
 
     def clone(self) -> Tensor:
         """Return a copy; gradients flow through it."""
@@ -679,6 +702,8 @@ class Tensor:
         if not recorded and held_alone(self):
             try:
                 overwrite(self._data, plain(other))
+                if self._leaf is not None:
+                    self._leaf.version.changed = next(clock)
                 return self
             except (TypeError, ValueError):
                 pass  # said below, with the names of what was given

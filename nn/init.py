@@ -22,6 +22,7 @@ import numpy as np
 
 from autograd import Tensor
 from autograd.random import shared_generator
+from autograd.tensor import overwrite
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -56,11 +57,7 @@ def write(tensor: T, values: Any, name: str) -> T:
         raise TypeError(f"{name}: expected a tensor or parameter, got {type(tensor).__name__}")
     if not tensor.is_leaf:
         raise ValueError(f"{name}: {tensor.label()} is the result of an operation; fill the parameter it comes from")
-    if isinstance(tensor.data, np.ndarray):
-        tensor.data[...] = values
-    else:  # a number, which cannot be written to
-        tensor.data = np.asarray(values, dtype=tensor.dtype)[()]
-    tensor.mark_overwritten()
+    overwrite(tensor, values)
     return tensor
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from autograd import Tensor, scope
 from autograd.modes import NO_GRAD, current
+from autograd.tensor import overwrite
 from nn.parameter import Parameter
 from nn.unrecorded import ON_ARRAY, call_in_row
 
@@ -509,13 +510,3 @@ def misfit(key: str, array: NDArray[Any], tensor: Tensor) -> str | None:
     if array.dtype.kind not in "fciub" or not np.can_cast(array.dtype, tensor.dtype, "same_kind"):
         return f"misshapen: {key} is {tensor.dtype}, the state has {array.dtype}"
     return None
-
-
-def overwrite(tensor: Tensor, values: NDArray[Any]) -> None:
-    """Copy values into a tensor's own array; graphs that read the old ones will refuse to go on."""
-    if isinstance(tensor.data, np.ndarray) and tensor.data.flags.writeable:
-        tensor.data[...] = values
-        tensor.mark_overwritten()
-    else:
-        tensor.data = values.astype(tensor.dtype)
-        tensor.mark_overwritten()

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor
-from optim.flat import Array, overwrite
+from autograd.tensor import overwrite
+from optim.flat import Array
 from optim.optimizer import listed, plain, refuse_count
 
 

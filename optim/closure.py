@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd import Tensor, enable_grad
-from optim.flat import Array, Group, overwrite
+from autograd.tensor import overwrite
+from optim.flat import Array, Group
 from optim.line_search import Point
 from optim.optimizer import Closure, Optimizer, Params, plain, refuse_state
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor
-from optim.flat import overwrite
+from autograd.tensor import overwrite
 from optim.optimizer import alike, copied, plain, refuse_count
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from autograd import Tensor
 from autograd.memory import aligned
-from autograd.tensor import HELD_BY_SLOT
+from autograd.tensor import HELD_BY_SLOT, overwrite
 from autograd.threads import share
 
 Array = NDArray[Any]
@@ -209,13 +209,3 @@ class Flat:
             state = numbers | {name: array[here] for name, array in self.arrays.items()}
             rooms = [room[: high - low] for room in scratch]
             rule.update(group, state, self.values[here], gradient[low:high], *rooms)
-
-
-def overwrite(p: Tensor, values: Any) -> None:
-    """Set the values of `p`, in its own array where it has one; graphs that read the old ones will refuse to go on."""
-    array = p.data
-    if isinstance(array, np.ndarray) and array.flags.writeable:
-        array[...] = values
-    else:
-        p.data = np.array(values, p.dtype)
-    p.mark_overwritten()

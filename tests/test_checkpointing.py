@@ -151,7 +151,7 @@ class TestCheckpoint:
         out = checkpoint(self.segment, self.x).sum()
         with no_grad():
             self.w.data -= 0.1
-        with pytest.raises(RuntimeError, match="overwritten in place since the forward pass"):
+        with pytest.raises(RuntimeError, match="overwritten since the forward pass"):
             out.backward()
 
     def test_another_result_at_the_second_run_is_refused(self):
@@ -162,3 +162,34 @@ class TestCheckpoint:
         out = checkpoint(fickle, self.x)
         with pytest.raises(RuntimeError, match="returned other shapes"):
             out.sum().backward()
+
+
+class TestWhatItReadsIsChanged:
+    @pytest.mark.parametrize("change", ["in place", "a part", "replaced"])
+    def test_a_parameter(self, change):
+        w, x = (Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+        y = checkpoint(lambda x: (x * w * w).sum(), x)
+        with no_grad():
+            if change == "in place":
+                w -= np.ones(2)
+            elif change == "a part":
+                w[0] = 7.0
+            else:
+                w.data = np.zeros(2)
+        with pytest.raises(RuntimeError, match="overwritten since the forward pass"):
+            y.backward()
+
+    def test_another_tensor_from_outside(self):
+        x = Tensor([1.0, 2.0], requires_grad=True)
+        h = x * 2
+        y = checkpoint(lambda a: (a * h).sum(), x)
+        h += 1
+        with pytest.raises(RuntimeError, match="read other tensors"):
+            y.backward()
+
+    def test_an_array_that_was_given_stays_as_it_was(self):
+        buffer, x = np.array([1.0, 2.0]), Tensor([3.0, 4.0], requires_grad=True)
+        y = checkpoint(lambda x, b: (x * b).sum(), x, buffer)
+        buffer[:] = 100
+        y.backward()
+        assert x.grad.tolist() == [1.0, 2.0]

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 import autograd
+import nn
+import optim
 from autograd import Tensor, graph, ops
 
 
@@ -536,3 +538,69 @@ def test_a_dtype_that_was_unpickled_is_no_other_dtype():
     with mock.patch.object(graph, "fit", side_effect=AssertionError("a cast for nothing")):
         (np.tanh(x * y) + y - x).sum().backward()
     assert x.grad.dtype == y.grad.dtype == float
+
+
+class TestOverwrittenByAnOptimiser:
+    def step(self, w):
+        w.grad = Tensor(np.ones(w.shape))
+        optim.SGD([w], lr=1.0).step()
+        w.grad = None
+
+    @pytest.mark.parametrize("make", [lambda w: w.T.detach(), lambda w: np.diff(w, 0).detach()])
+    def test_what_was_detached_from_a_view_stays(self, make):
+        w, x = Tensor([[2.0, 3.0]], requires_grad=True), Tensor([[1.0, 1.0]], requires_grad=True)
+        y = (x * make(w).reshape(1, 2)).sum()
+        self.step(w)
+        y.backward()
+        assert x.grad.tolist() == [[2.0, 3.0]]
+
+    @pytest.mark.parametrize("number", [lambda w: w.reshape(()), lambda w: w.squeeze(), lambda w: w[0, ...]])
+    def test_a_number_taken_from_a_leaf_stays(self, number):
+        w = Tensor([2.0], requires_grad=True)
+        s = number(w)
+        y = s * s
+        self.step(w)
+        y.backward()
+        assert w.grad.tolist() == [4.0]
+
+    def test_a_pullback_refuses(self):
+        w = Tensor([2.0, 3.0], requires_grad=True)
+        _, pull = autograd.vjp(lambda a: a**2 * 3, w)
+        self.step(w)
+        with pytest.raises(RuntimeError, match="overwritten in place"):
+            pull(np.ones(2))
+
+
+def test_a_frozen_parameter_that_is_loaded_leaves_older_graphs_alone():
+    layer = nn.Linear(2, 1, bias=False)
+    layer.weight.data = np.array([[1.0, 2.0]], np.float32)
+    layer.weight.requires_grad_(False)
+    x = Tensor(np.ones((1, 2), np.float32), requires_grad=True)
+    y = layer(x).sum()
+    layer.load_state_dict({"weight": np.array([[7.0, 8.0]], np.float32)})
+    y.backward()
+    assert x.grad.tolist() == [[1.0, 2.0]]
+    assert layer.weight.tolist() == [[7.0, 8.0]]
+
+
+def test_gradients_from_two_threads_add_up():
+    w = Tensor(np.zeros(50_000), requires_grad=True)
+
+    def work():
+        for _ in range(100):
+            (w * 1.0).sum().backward()
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(w.grad.tolist()) == {300.0}
+
+
+def test_recorded_gradients_of_two_leaves_are_two_tensors():
+    a, b = (Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    (a + b).sum().backward(create_graph=True)
+    with autograd.no_grad():
+        a.grad *= 10
+    assert (a.grad.tolist(), b.grad.tolist()) == ([10.0, 10.0], [1.0, 1.0])

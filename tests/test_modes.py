@@ -124,3 +124,34 @@ class TestAnomaly:
     def test_nan_in_a_scalar(self):
         with anomaly_mode(), pytest.raises(ArithmeticError, match="multiply made NaN\n"):
             leaf(np.nan) * autograd.tensor(1.0)
+
+
+def test_threads_that_share_a_switch_keep_modes_of_their_own():
+    shared, inside, out = autograd.no_grad(), threading.Event(), threading.Event()
+    seen = []
+
+    def work():
+        with autograd.enable_grad():
+            with shared:
+                inside.set()
+                out.wait(10)
+            seen.append(autograd.is_grad_enabled())
+
+    thread = threading.Thread(target=work)
+    with autograd.no_grad():
+        thread.start()
+        inside.wait(10)
+        with shared:
+            pass
+        seen.append(autograd.is_grad_enabled())
+        out.set()
+        thread.join()
+    assert seen == [False, True]
+
+
+def test_a_switch_that_is_in_force_at_once_can_be_used_again():
+    switch = autograd.set_grad_enabled(False)
+    for _ in range(2):
+        with switch:
+            assert not autograd.is_grad_enabled()
+        assert autograd.is_grad_enabled()

@@ -60,3 +60,34 @@ def test_what_they_take_is_what_numpy_says(function: Any) -> None:
         pytest.skip("it does not, before NumPy 2.4")
     ours = inspect.signature(numpy_protocol.IN_C[function.__name__])
     assert [(p.name, p.kind) for p in ours.parameters.values()] == [(p.name, p.kind) for p in told.parameters.values()]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda t: np.fill_diagonal(t, 9.0),
+        lambda t: np.copyto(t, 9.0),
+        lambda t: np.copyto(dst=t, src=9.0),
+        lambda t: np.put(t, [0], 9.0),
+        lambda t: np.putmask(t, np.ones((2, 2), bool), 9.0),
+        lambda t: np.add.at(t, 0, 9.0),
+        lambda t: np.round(np.ones((2, 2)), out=t),
+        lambda t: np.exp(np.ones((2, 2)), out=t),
+    ],
+)
+def test_numpy_does_not_write_into_tensors(write):
+    t = Tensor([[1.0, 2.0], [3.0, 4.0]])
+    with pytest.raises(TypeError, match="a tensor cannot be what it writes into"):
+        write(t)
+    assert t.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_a_fill_value_and_a_complex_sign_do_not_lose_their_gradients():
+    w = Tensor(3.0, requires_grad=True)
+    with pytest.raises(TypeError, match="full_like"):
+        np.full_like(Tensor([1.0, 2.0]), w)
+    leaf = Tensor([1.0, 2.0], requires_grad=True)
+    assert np.full_like(leaf, 3).tolist() == np.full_like(a=leaf, fill_value=3).tolist() == [3.0, 3.0]
+    with pytest.raises(TypeError, match="sign"):
+        np.sign(Tensor([1 + 2j], requires_grad=True))
+    assert np.sign(leaf).tolist() == [1.0, 1.0]

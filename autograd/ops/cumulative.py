@@ -102,7 +102,7 @@ def diff(x: Array, n: int = 1, axis: int = -1, prepend: Any = None, append: Any 
     for name, value in ends.items():
         if isinstance(value, (int, float, complex)) and not isinstance(value, np.generic):
             ends[name] = np.asarray(value, np.result_type(x, value))
-    return np.diff(x, n=n, axis=axis, **ends)
+    return np.diff(x, n=n, axis=axis, **ends) if n else np.array(x)  # NumPy would return `x` itself
 
 
 def trapezoid_y(g: Array, y_shape: tuple[int, ...], x: Array, dx: float, axis: int) -> Array:

@@ -156,7 +156,7 @@ def flipud(x: Array) -> Array:
 
 
 def sum_of_tiles(g: Array, x_shape: tuple[int, ...], reps: int | Sequence[int]) -> Array:
-    copies = tuple(int(n) for n in reps) if np.ndim(reps) else (reps,)
+    copies = tuple(np.atleast_1d(reps).tolist())
     axes = builtins.max(len(copies), len(x_shape))
     copies = (1,) * (axes - len(copies)) + copies
     sizes = (1,) * (axes - len(x_shape)) + x_shape

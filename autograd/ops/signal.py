@@ -105,4 +105,7 @@ def interp(x: Array, xp: Array, fp: Array, left: Any = None, right: Any = None) 
     [10.0, -10.0, 0.0]
     """
     out = np.interp(x, xp, fp, left, right)
-    return out.astype(np.result_type(x, fp, np.float16)), np.array(xp, float)
+    knots = np.array(xp)
+    if knots.dtype.kind != "f":  # of bytes, differences would be bytes
+        knots = knots.astype(np.result_type(x, np.float16))
+    return out.astype(np.result_type(x, fp, np.float16)), knots
