@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
@@ -450,7 +451,24 @@ def places_in(root: Module) -> dict[int, Place]:
     for path, module in root.named_modules():
         places[id(module)] = Place(path, sum(p.size for p in module.parameters()))
     PLACES[root] = (Changes.count, places)
+    for module in root.modules():
+        warn_of_lists(module, places)
     return places
+
+
+def warn_of_lists(module: Module, places: dict[int, Place]) -> None:
+    """Warn of modules in a list or dict among the attributes of `module` that are no part of the whole, its places."""
+    for name, value in vars(module).items():
+        if name.startswith("_") or not isinstance(value, (list, tuple, dict)):
+            continue
+        items = value.values() if isinstance(value, dict) else value
+        if any(isinstance(item, Module) and id(item) not in places for item in items):
+            warnings.warn(
+                f"{type(module).__name__}.{name} is a {type(value).__name__} with modules in it, whose parameters are "
+                "neither trained nor saved: make it nn.ModuleList(...) or nn.ModuleDict(...), or, if they are to be "
+                "left out, let its name begin with _",
+                stacklevel=5,
+            )
 
 
 class Raised(NamedTuple):

@@ -565,3 +565,32 @@ def test_the_summary_removes_its_hooks_when_the_model_fails():
         nn.summary(net, (1, 4))
     assert not net[0]._forward_hooks
     assert net.training
+
+
+class TestModulesInAList:
+    @pytest.mark.parametrize("group", [list, tuple, lambda modules: dict(enumerate(modules))])
+    def test_that_are_no_part_of_the_module_are_named(self, group):
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layers, self.head = group([nn.Linear(2, 2)]), nn.Linear(2, 1)
+
+            def forward(self, x):
+                return self.head(x)
+
+        net = nn.Sequential(Net())
+        with pytest.warns(UserWarning, match=r"Net\.layers is a .* with modules in it.*nn\.ModuleList"):
+            net(np.ones((1, 2)))
+        net(np.ones((1, 2)))  # once is enough
+
+    def test_that_are_parts_as_well_are_fine(self):
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.head = nn.Linear(2, 1)
+                self.all = [self.head]
+
+            def forward(self, x):
+                return self.all[0](x)
+
+        assert Net()(np.ones((1, 2))).shape == (1, 1)
