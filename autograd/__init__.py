@@ -8,6 +8,8 @@
 (Tensor(-4.0), Tensor(-4.0), Tensor(3.0))
 """
 
+from typing import TYPE_CHECKING
+
 # First: the one circle of imports (see CONTRIBUTING.md) is entered here.
 from autograd.tensor import Tensor
 
@@ -44,6 +46,7 @@ from autograd.modes import anomaly_mode, enable_grad, is_grad_enabled, no_grad, 
 from autograd.operation import operation
 from autograd.random import get_rng_state, manual_seed, rand, randint, randn, randperm, set_rng_state
 from autograd.threads import get_num_threads, set_num_threads
+from autograd.words import missing
 
 __version__ = "0.1.0"
 __all__ = [
@@ -92,3 +95,9 @@ __all__ = [
 ]
 
 keep_freed_by_default()
+
+
+if not TYPE_CHECKING:  # to which it would say that there is everything
+
+    def __getattr__(name):
+        raise missing(name)

@@ -361,7 +361,10 @@ def explain(error: Exception, op: Operation, args: tuple[Any, ...] | list[Any]) 
         operands = [(f"{n}[{i}]", a) for n, group in operands for i, a in enumerate(group)]
     if isinstance(error, AttributeError):
         error = TypeError(f"the forward is to return an array or a NumPy number ({error})")
-    message = f"{op.name}: {error}" + "".join(f"; {n} is {describe(a)}" for n, a in operands)
+    said = str(error).removeprefix(f"{op.name}: ")
+    if op.name == "matmul" and "core dimension" in said:
+        said = "the last axis of x is to be as long as the last but one of y, or its only one"
+    message = f"{op.name}: {said}" + "".join(f"; {n} is {describe(a)}" for n, a in operands)
     for kind in type(error).__mro__:
         try:
             return kind(message)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final, NoReturn
 
+import numpy as np
+
 ON_THE_CPU: Final = "leave it out: all is computed on the CPU"
 IN_NUMPY: Final = {
     "add_": "t += other",
@@ -45,6 +47,24 @@ IN_NUMPY: Final = {
 }
 
 
+FUNCTIONS: Final = {  # of PyTorch's, which are no methods
+    "bmm": "x @ y",
+    "cat": "np.concatenate(tensors, axis)",
+    "chunk": "np.array_split(t, chunks, axis)",
+    "clamp": "np.clip(t, min, max)",
+    "gather": "np.take_along_axis(t, indices, axis)",
+    "mm": "x @ y",
+    "mul": "x * y",
+    "norm": "np.linalg.norm(t)",
+    "pow": "x ** y",
+    "relu": "nn.functional.relu(t)",
+    "sigmoid": "nn.functional.sigmoid(t)",
+    "softmax": "nn.functional.softmax(t, axis)",
+    "sub": "x - y",
+    "unsqueeze": "np.expand_dims(t, axis)",
+}
+
+
 class Elsewhere:
     """An attribute that is not there, and says what there is instead.
 
@@ -65,3 +85,10 @@ def point_elsewhere(kind: type) -> None:
     """Have a class say for each of these words that it is not there, and what is."""
     for word in IN_NUMPY:
         setattr(kind, word, Elsewhere(word))
+
+
+def missing(name: str) -> AttributeError:
+    """Return the error for a function that the package has not: NumPy's functions take tensors."""
+    found = FUNCTIONS.get(name) or (f"np.{name}" if callable(getattr(np, name, None)) else None)
+    hint = f": NumPy's functions take tensors, {found}" if found else ""
+    return AttributeError(f"module 'autograd' has no attribute {name!r}{hint}", name=name)

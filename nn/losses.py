@@ -56,6 +56,11 @@ class WeightedLoss(Loss):
 
     def __init__(self, weight: Any = None, reduction: str = "mean") -> None:
         super().__init__(reduction)
+        if isinstance(weight, Tensor) and weight.requires_grad:
+            kind = type(self).__name__
+            raise TypeError(
+                f"{kind}: a weight has no gradient; scores go to the loss itself: nn.{kind}()(scores, target)"
+            )
         self.register_buffer("weight", None if weight is None else Tensor(plain(weight)))
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import autograd
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("autograd", "nn", "optim")
 
@@ -262,3 +264,16 @@ class TestSettingUp:
 
 # Answers the script's questions as a Python would, but makes a bare folder for an environment: that takes no time.
 FAKE_VENV = "import sys, os; sys.argv[1] == '-m' and os.mkdir(sys.argv[3])"
+
+
+@pytest.mark.parametrize(
+    ("word", "instead"), [("exp", "np.exp"), ("cat", "np.concatenate"), ("relu", "nn.functional.relu"), ("mm", "x @ y")]
+)
+def test_functions_are_looked_for_in_numpy(word, instead):
+    with pytest.raises(AttributeError, match=rf"no attribute '{word}': NumPy's functions take tensors, {instead}"):
+        getattr(autograd, word)
+
+
+def test_what_nobody_has_is_just_missing():
+    with pytest.raises(AttributeError, match=r"no attribute 'whatever'$"):
+        autograd.whatever  # noqa: B018

@@ -123,3 +123,10 @@ def test_stacks_of_small_matrices(two_threads, monkeypatch, processor, stacked, 
         out.backward(g)
         np.testing.assert_allclose(inputs[0].grad.numpy(), np.einsum("...ik,...jk->...ij", g, right), atol=1e-12)
         np.testing.assert_allclose(inputs[1].grad.numpy(), np.einsum("...ij,...ik->...jk", left, g), atol=1e-12)
+
+
+def test_matrices_that_do_not_fit_are_named_once():
+    with pytest.raises(
+        ValueError, match=r"^matmul: the last axis of x .* x is \(2, 3\) float64; y is \(4, 5\) float64$"
+    ):
+        Tensor(np.ones((2, 3))) @ np.ones((4, 5))

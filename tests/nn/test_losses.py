@@ -467,3 +467,9 @@ def test_ignored_examples_get_no_gradient_even_if_there_are_no_others(smoothing,
     assert np.isnan(loss.item())  # the mean of nothing
     loss.backward()
     assert (x.grad.numpy() == 0).all()
+
+
+def test_scores_in_place_of_a_weight_are_refused():
+    scores = Tensor(np.zeros((2, 3)), requires_grad=True)
+    with pytest.raises(TypeError, match=r"nn\.CrossEntropyLoss\(\)\(scores, target\)"):
+        nn.CrossEntropyLoss(scores, [0, 1])
