@@ -42,6 +42,15 @@ BLOCK: Final = 1 << 20  # bytes of padded images at a time; a ResNet-20 takes 0.
 class Plan:
     """How a convolution goes over `images` images and `rows` rows of results at a time.
 
+    In memory a group is what results that are computed together see, one row or sums of several; a line is one group of
+    one image, `pitch` pixels of which those at the end are padding:
+
+        lead | group 0: image 0, image 1, ... | group 1: image 0, image 1, ... | ... | room for the last windows
+
+    `laid` groups lie there; `groups` of them have results. With three axes, `middle` stands between groups and images,
+    and `shifts` are how far on each tap along it reads. A run is the `width` pixels that a row of the kernel sees: the
+    runs from the first, second, ... pixel on are `width` matrices. Of each, matrix products take `steps` parts.
+
     Matrix products take `forward` rows of a matrix at a time, for the gradient of the filters `back`; 0 is for all.
     """
 

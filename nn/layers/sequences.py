@@ -239,6 +239,11 @@ def lstm_by_steps(
     return ops.stack(states), c
 
 
+# `opened` are the gates (T, 4, H, N) after their functions, `cells` the cell before each step and after the last, and
+# `bounded` its tanh after each. On the way back, `back` is what the state gets from the step after, `carry` what the
+# cell gets, and `sent` goes to what the gates' functions were given.
+
+
 def lstm_rule(g: list[Array], needs: tuple[bool, ...], aux: tuple[Steps, *tuple[Array, ...]]) -> tuple[Array, ...]:
     (to_states, to_cell), (steps, weight, opened, cells, bounded) = g, aux
     size, n = cells.shape[1:]
