@@ -358,3 +358,20 @@ def test_small_numbers_keep_two_digits():
 
 def test_a_gate_shows_which_operand_is_a_constant():
     assert box(draw(np.clip(leaf(0.3, "x"), 0, 0.5)), "clip")["sign"] == ["clip(x, 0, 0.5)"]
+
+
+def test_a_circuit_that_would_be_too_wide_to_read_is_collapsed():
+    x = leaf(1, "x")
+
+    def chain(length):
+        y = x
+        for i in range(length):
+            y = y * x if i % 2 else y + x
+        return y
+
+    assert repr(draw(chain(60))) == "<Drawing: circuit of 60 operations on 1 leaf>"
+    assert repr(draw(chain(62))) == "<Drawing: 62 operations on 1 leaf, collapsed to 3 boxes>"
+    assert "63 nodes, collapsed because more than 60 lie in a row; collapse=" in draw(chain(62)).svg
+    assert repr(draw(chain(62), collapse="none")) == "<Drawing: circuit of 62 operations on 1 leaf>"
+    wide = sum(leaf(i) * x for i in range(60))  # a tree is wide as well, since its sum is a chain
+    assert "collapsed" in repr(draw(wide))

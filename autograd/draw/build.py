@@ -12,6 +12,7 @@ from autograd.draw.text import count_text
 from autograd.tensor import Tensor
 
 COLLAPSES_ABOVE: Final = 300  # nodes
+LONGEST_CIRCUIT: Final = 60  # operations, from left to right: 8,000 pixels
 REFUSES_ABOVE: Final = 2000  # nodes drawn one by one: Graphviz would take minutes and nobody could read it
 WAYS: Final = ("module", "repeats", "none")
 
@@ -43,19 +44,30 @@ def drawing(
             f"draw(collapse='none'): {total:,} nodes are more than the {REFUSES_ABOVE:,} that can be drawn one by one. "
             "Leave collapse out, or pass collapse='module', collapse='repeats' or depth=1"
         )
-    if by_itself or wanted in ("module", "repeats"):
+    why = f"they are more than {COLLAPSES_ABOVE}" if by_itself else ""
+    vertices = [] if by_itself or wanted in ("module", "repeats") else trace.snapshot(roots, tensors, calls)
+    is_circuit = bool(vertices) and circuit.suits(vertices)
+    if is_circuit and wanted is None and not with_steps and in_a_row(nodes) > LONGEST_CIRCUIT:
+        vertices, why = [], f"more than {LONGEST_CIRCUIT} lie in a row"
+    if not vertices:
         scene = collapsed(nodes, roots, calls, wanted, depth)
         scene.summary = f"{what}, collapsed to {count_text(len(scene.boxes), 'box', 'boxes')}"
-        if by_itself:
+        if why:
             hint = "; collapse='none' draws each" if total <= REFUSES_ABOVE else ""
-            scene.note = f"{total:,} nodes, collapsed because they are more than {COLLAPSES_ABOVE}{hint}"
+            scene.note = f"{total:,} nodes, collapsed because {why}{hint}"
         return Drawing(scene, [], [])
-    vertices = trace.snapshot(roots, tensors, calls)
     found = steps.steps_of(vertices) if with_steps else []
-    is_circuit = circuit.suits(vertices)
     scene = circuit.scene(vertices) if is_circuit else cards.scene(vertices)
     scene.summary = f"{'circuit' if is_circuit else 'network'} of {what}"
     return Drawing(scene, found, steps.captions(found, vertices) if found else [])
+
+
+def in_a_row(nodes: Sequence[Any]) -> int:
+    """Return how many of the nodes, oldest first, depend on one another in the longest chain."""
+    depth: dict[Any, int] = {}
+    for node in nodes:
+        depth[node] = 1 + max((depth.get(parent, 0) for parent in node.parents), default=0)
+    return max(depth.values(), default=0)
 
 
 def check(
