@@ -18,10 +18,10 @@ BUILTINS = [np.concatenate, np.dot, np.inner, np.vdot, np.where]
 def _signatures(request: Any, monkeypatch: Any) -> Any:
     """Functions written in C say what they take since NumPy 2.4."""
 
-    def of_python(function: Callable[..., Any]) -> inspect.Signature:
+    def of_python(function: Callable[..., Any], **options: Any) -> inspect.Signature:
         if function in BUILTINS:
             raise ValueError(f"no signature found for builtin {function}")
-        return signature(function)
+        return signature(function, **options)
 
     signature = inspect.signature
     numpy_protocol.translations.cache_clear()
