@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Tensor
+from autograd import Tensor, is_grad_enabled
 
-__all__ = ["as_labels", "casted", "floating", "given", "plain"]
+__all__ = ["as_labels", "casted", "floating", "given", "plain", "without_gradient"]
 
 
 def given(x: Any) -> Tensor:
@@ -49,3 +49,10 @@ def as_labels(target: Any, name: str) -> Any:
     if labels.dtype.kind not in "iu" and labels.size:
         raise ValueError(f"{name}: expected a target of integers, got {labels.dtype} of shape {labels.shape}")
     return labels.astype(np.intp, copy=False)
+
+
+def without_gradient(x: Any, what: str) -> Any:
+    """Return the array of something that losses have no gradient for; TypeError where one would be lost."""
+    if isinstance(x, Tensor) and x.requires_grad and is_grad_enabled():
+        raise TypeError(f"{what} has no gradient, but requires one: pass its detach() if none is wanted")
+    return plain(x)

@@ -138,6 +138,10 @@ class ModuleList(Row):
     def __add__(self, other: Iterable[Module]) -> ModuleList:
         return type(self)([*self, *other])
 
+    def __iadd__(self, other: Iterable[Module]) -> ModuleList:
+        self.extend(other)
+        return self
+
     def __repr__(self) -> str:
         runs: list[list[Any]] = []  # first index, last index, text
         for i, text in enumerate(map(repr, self)):

@@ -20,7 +20,7 @@ from autograd.deferred import in_blocks
 from autograd.kernels.exponentials import largest, of_small
 from autograd.kernels.moments import total
 from autograd.operation import Array, operation
-from nn.casting import as_labels, casted, floating, plain
+from nn.casting import as_labels, casted, floating, without_gradient
 
 __all__ = ["class_weights", "cross_entropy", "find_labels", "nll_loss", "reduction_of"]
 
@@ -73,7 +73,7 @@ def class_weights(weight: Any, x: Array, name: str) -> Any:
     """Return a weight for each class as an array in the dtype of the scores, or None."""
     if weight is None:
         return None
-    weight = plain(weight).astype(x.dtype)
+    weight = without_gradient(weight, f"{name}: weight").astype(x.dtype)
     classes = x.shape[1] if len(x.shape) > 1 else x.shape[0]
     if weight.shape != (classes,):
         raise ValueError(f"{name}: expected a weight of shape {(classes,)}, one a class, got {weight.shape}")
@@ -295,7 +295,7 @@ def cross_entropy(
     recording = is_grad_enabled()
     sends = recording and x.requires_grad
     half = x.dtype.itemsize < 4  # the share of a loss in a mean would leave little of its gradient
-    if target.dtype.kind == "f" and target.size:
+    if target.dtype.kind == "f" and (target.size or target.shape == x.shape):
         if target.shape != x.shape or not x.shape:
             raise ValueError(
                 f"{name}: expected probabilities of the shape of the input, {x.shape}, got {target.shape} "

@@ -172,6 +172,8 @@ def as_array(value: Any) -> NDArray[Any] | None:
 
 def storable(array: NDArray[Any], name: str) -> NDArray[Any]:
     """Return an array as files have it: C-contiguous, in the machine's order of bytes."""
+    if "\0" in name:
+        raise ValueError(f"{name!r}: a name in a file has no zero byte")
     if array.dtype.kind not in "fciub" or array.dtype.itemsize > 16:
         raise ValueError(f"{name}: an array of {array.dtype} cannot be saved")
     return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")

@@ -340,6 +340,8 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
             f"bilinear: expected (..., in1), (..., in2) and a weight (out, in1, in2), got {x.shape}, {y.shape} and "
             f"{weight.shape}"
         )
+    if bias is not None and np.shape(plain(bias)) != weight.shape[:1]:
+        raise ValueError(f"bilinear: expected a bias {weight.shape[:1]}, got {np.shape(plain(bias))}")
     left = rows(x, weight.shape[1]) @ weight.swapaxes(0, 1).reshape(weight.shape[1], -1)
     out = (left.reshape(-1, weight.shape[0], weight.shape[2]) * rows(y, weight.shape[2])[:, None]).sum(axis=-1)
     out = out.reshape(*x.shape[:-1], weight.shape[0])
@@ -573,7 +575,9 @@ def avg_pool2d(
 def adaptive_sizes(output_size: Any, sizes: Sizes, name: str) -> Sizes:
     given = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * len(sizes)
     found = tuple(n if o is None else o for o, n in zip(given, sizes, strict=False))
-    if len(given) != len(sizes) or any(isinstance(o, bool) or not isinstance(o, int) or o < 1 for o in found):
+    if len(given) != len(sizes) or any(
+        isinstance(o, bool) or not isinstance(o, (int, np.integer)) or o < 1 for o in found
+    ):
         raise ValueError(f"{name}: output_size is a positive integer, None, or {len(sizes)} of them: {output_size!r}")
     return found
 
@@ -621,7 +625,7 @@ def largest(x: Tensor, out: Sizes) -> Tensor:
 
 def adaptive_pooled(operator: Callable[..., Any], axes: int, name: str, input: Any, output_size: Any) -> Tensor:
     x, single = images(given(input), axes, name)
-    if not x.size:
+    if not math.prod(x.shape[1:]):
         raise ValueError(f"{name}: expected images with at least one number, got {x.shape}")
     result: Tensor = operator(x, adaptive_sizes(output_size, x.shape[2:], name))
     return result[0] if single else result
@@ -682,6 +686,8 @@ def interpolate(
     for axis, number in zip(range(-axes, 0), wanted, strict=True):
         before = x.shape[axis]
         after = int(number) if size is not None else int(before * number)
+        if after < 1:
+            raise ValueError(f"{name}: nothing would be left of {before} numbers times {number}")
         ratio = before / after if size is not None else 1 / number
         if mode == "nearest":
             x = nearest(x, axis, after, ratio)
@@ -728,6 +734,8 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     if mode not in PAD_MODES:
         raise ValueError(f"pad: mode is {', '.join(map(repr, PAD_MODES))}, not {mode!r}")
     pairs = [(0, 0)] * (x.ndim - len(pad) // 2) + list(zip(pad[-2::-2], pad[::-2], strict=True))
+    if any(n + min(a, 0) + min(b, 0) < 0 for (a, b), n in zip(pairs, x.shape, strict=True)):
+        raise ValueError(f"pad: {tuple(pad)} crops more than there is of {x.shape}")
     if any(n < 0 for both in pairs for n in both):
         x = x[tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(pairs, x.shape, strict=True))]
         pairs = [(max(a, 0), max(b, 0)) for a, b in pairs]
@@ -794,7 +802,7 @@ def batch_norm(
     if training and count == 1:
         raise ValueError(f"{name}: expected more than 1 value per channel when training, got input of shape {x.shape}")
     out, mean, var = ops.normalize(x, factor, shift, (0, *range(2, x.ndim)), eps, along=1)
-    if training:
+    if training and count:
         unbiased = plain(var) * (count / max(1, count - 1))
         for running, seen in ((running_mean, plain(mean)), (running_var, unbiased)):
             if running is not None:
@@ -818,7 +826,7 @@ def layer_norm(
     name = "layer_norm"
     scale = next((given(a) for a in (weight, bias) if a is not None), None)
     x = floating(input, name) if scale is None else casted(input, scale)
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    shape = (normalized_shape,) if isinstance(normalized_shape, (int, np.integer)) else tuple(normalized_shape)
     if not shape or x.shape[-len(shape) :] != shape:
         raise ValueError(f"{name}: expected an input whose last axes are {shape}, got {x.shape}")
     for what, array in (("weight", weight), ("bias", bias)):
@@ -860,7 +868,7 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
     if x.ndim < 3 or size < 1:
         raise ValueError(f"local_response_norm: expected (N, C, ...) and a positive size, got {x.shape} and {size}")
     # A mean over channels is a pooling of images whose rows are the channels.
-    squares = ops.square(x).reshape(x.shape[0], 1, x.shape[1], -1)
+    squares = ops.square(x).reshape(x.shape[0], 1, x.shape[1], math.prod(x.shape[2:]))
     framed = ops.pad(squares, ((0, 0), (0, 0), (size // 2, (size - 1) // 2), (0, 0)))
     means = ops.avg_pool(framed, (size, 1), 1).reshape(x.shape)
     return x * (means * float(alpha) + float(k)) ** -float(beta)

@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd import Tensor, ops
 from autograd.operation import Array, operation
-from nn.casting import casted, floating, plain
+from nn.casting import casted, floating, plain, without_gradient
 from nn.cross_entropy import class_weights, cross_entropy, find_labels, nll_loss, reduction_of
 
 __all__ = [
@@ -210,7 +210,9 @@ def binary_cross_entropy_with_logits(
     x, y = pair(input, target, name)
     positive: Any = 1.0
     if pos_weight is not None:
-        positive = weighted(Tensor(np.ones(x.shape, x.dtype)), plain(pos_weight), name).data
+        positive = weighted(
+            Tensor(np.ones(x.shape, x.dtype)), without_gradient(pos_weight, f"{name}: pos_weight"), name
+        ).data
     return reduced(weighted(cross_entropy_of_logit(x, y, positive), weight, name), reduction, name)
 
 

@@ -185,8 +185,13 @@ class Module:
                 f"{name!r} is a parameter, and {type(value).__name__} is none: assign nn.Parameter(...) or None, or to "
                 f"{name}.data to change its values"
             )
-        if name in self._buffers and not (value is None or isinstance(value, Tensor)):
-            raise TypeError(f"{name!r} is a buffer: assign a tensor or None, not {type(value).__name__}")
+        if isinstance(present, Module) and not (value is None or isinstance(value, Module)):
+            raise TypeError(f"{name!r} is a module, and {type(value).__name__} is none: assign one, or None")
+        if name in self._buffers:
+            if isinstance(value, Parameter):
+                del self._buffers[name]
+            elif not (value is None or isinstance(value, Tensor)):
+                raise TypeError(f"{name!r} is a buffer: assign a tensor or None, not {type(value).__name__}")
         if isinstance(value, (Parameter, Module)) or isinstance(present, (Parameter, Module)):
             Changes.count += 1
         attributes[name] = value
@@ -207,11 +212,15 @@ class Module:
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Make a parameter an attribute: `self.name = parameter`."""
+        if not (parameter is None or isinstance(parameter, Parameter)):
+            raise TypeError(f"{name!r}: expected an nn.Parameter or None, not {type(parameter).__name__}")
         self._check_new(name)
         setattr(self, name, parameter)
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Make a module an attribute: `self.name = module`."""
+        if not (module is None or isinstance(module, Module)):
+            raise TypeError(f"{name!r}: expected a module or None, not {type(module).__name__}")
         self._check_new(name)
         setattr(self, name, module)
 
@@ -237,14 +246,15 @@ class Module:
     def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
         """Yield this module and all parts of it with their paths, each once unless `remove_duplicate` is False."""
         seen: set[int] = set()
-        stack: list[tuple[str, Module]] = [(prefix, self)]
+        stack: list[tuple[str, Module, tuple[Module, ...]]] = [(prefix, self, ())]
         while stack:
-            path, module = stack.pop()
-            if remove_duplicate and id(module) in seen:
-                continue
+            path, module, around = stack.pop()
+            if (remove_duplicate and id(module) in seen) or any(module is other for other in around):
+                continue  # a part that refers back to the whole would lead round and round
             seen.add(id(module))
             yield path, module
-            parts = [(joined(path, n), m) for n, m in vars(module).items() if isinstance(m, Module)]
+            around = (*around, module)
+            parts = [(joined(path, n), m, around) for n, m in vars(module).items() if isinstance(m, Module)]
             stack.extend(reversed(parts))
 
     def modules(self) -> Iterator[Module]:
@@ -305,8 +315,15 @@ class Module:
     # All of it at once
 
     def apply(self: M, function: Callable[[Module], Any]) -> M:
-        """Call `function` on every part, innermost first, and on the module itself."""
-        for module in reversed(list(self.modules())):
+        """Call `function` on every part, in order but those inside one before it, and on the module itself last."""
+        stack: list[Module] = [self]
+        found: dict[Module, None] = {}
+        while stack:
+            module = stack.pop()
+            if module not in found:
+                found[module] = None
+                stack.extend(module.children())
+        for module in reversed(found):
             function(module)
         return self
 
@@ -336,7 +353,7 @@ class Module:
     def to(self: M, dtype: DTypeLike) -> M:
         """Change the dtype of parameters, their gradients, and floating buffers, in this very module."""
         try:
-            dtype = np.dtype(dtype)
+            dtype = np.dtype("none" if dtype is None else dtype)  # of None NumPy would make float64
         except TypeError:
             raise TypeError(f"to() takes a dtype, not {dtype!r}; all is computed on the CPU") from None
         if dtype.kind not in "fc":
@@ -398,8 +415,13 @@ class Module:
         own = dict(self._state())
         missing = [key for key in own if key not in state_dict]
         unexpected = [key for key in state_dict if key not in own]
-        arrays = {key: as_array(state_dict[key]) for key in own if key in state_dict}
-        faults = [fault for key, array in arrays.items() if (fault := misfit(key, array, own[key]))]
+        arrays, faults = {}, []
+        for key in (key for key in own if key in state_dict):
+            try:
+                arrays[key] = as_array(state_dict[key])
+            except (TypeError, ValueError) as error:  # a dtype of PyTorch's that NumPy does not have, say
+                faults.append(f"no array: {key}: {error}")
+        faults += [fault for key, array in arrays.items() if (fault := misfit(key, array, own[key]))]
         if strict:
             faults[:0] = [
                 *(f"missing: {key} {own[key].shape}" for key in missing),

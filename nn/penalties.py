@@ -52,7 +52,11 @@ def l2(parameters: Parameters) -> Tensor:
     >>> l2([Tensor([3.0]), Tensor([4.0])]).item()
     12.5
     """
-    return 0.5 * added([ops.square(w).sum() for w in tensors(parameters, "l2")])
+    return 0.5 * added([squares(w) for w in tensors(parameters, "l2")])
+
+
+def squares(w: Tensor) -> Tensor:
+    return ops.square(ops.absolute(w) if w.dtype.kind == "c" else w).sum()
 
 
 def elastic_net(parameters: Parameters, beta: float = 1.0) -> Tensor:
@@ -62,4 +66,4 @@ def elastic_net(parameters: Parameters, beta: float = 1.0) -> Tensor:
     3.5
     """
     found = tensors(parameters, "elastic_net")
-    return beta * added([ops.square(w).sum() for w in found]) + l1(found)
+    return beta * added([squares(w) for w in found]) + l1(found)

@@ -28,7 +28,7 @@ class Average:
     """
 
     def __init__(self, parameters: Iterable[Tensor]) -> None:
-        self.parameters = list(parameters)
+        self.parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
         if not self.parameters:
             raise ValueError(f"{type(self).__name__} got an empty parameter list")
         self.averages: list[Array] = [p.numpy().copy() for p in self.parameters]

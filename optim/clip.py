@@ -104,6 +104,9 @@ def gradients_of(parameters: Tensors) -> list[Tensor]:
 
 def norm_of(array: Any, order: float) -> float:
     """Return the p-norm of all numbers of an array; sums are taken in its own dtype, scaled so as not to overflow."""
+    order = float(order)
+    if not order > 0:
+        raise ValueError(f"norm_type is positive, not {order}")
     flat = np.abs(array).reshape(-1)
     if flat.size == 0:
         return 0.0

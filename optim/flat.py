@@ -60,6 +60,10 @@ class Run:
         self.last = last  # exclusive
         self.gradient = gradient  # its own, where it is long enough to be read where it lies
 
+    def of(self, i: int) -> Run:
+        """Return the run of one parameter alone."""
+        return Run(i, i + 1, self.gradient)
+
 
 class Flat:
     """Parameters of one dtype, their gradients and their state as flat arrays of real numbers."""
@@ -128,11 +132,23 @@ class Flat:
                 self.arrays[name] = self.filled(fill)
         stepped = list(chain.from_iterable(range(run.first, run.last) for run in runs))
         lent = [i for i in stepped if not self.holds(i)]
-        self.update(runs, group, rule)
-        for i in lent:
-            overwrite(self.params[i], self.value_views[i])
+        if self.tied(lent, stepped):  # each goes on from what the one before has made of their array
+            for i in stepped:
+                own = self.holds(i)
+                self.update([next(run for run in runs if run.first <= i < run.last).of(i)], group, rule)
+                if not own:
+                    overwrite(self.params[i], self.value_views[i])
+        else:
+            self.update(runs, group, rule)
+            for i in lent:
+                overwrite(self.params[i], self.value_views[i])
         for i in stepped:
             self.params[i].mark_overwritten()
+
+    def tied(self, lent: list[int], stepped: list[int]) -> bool:
+        """Whether some parameters whose arrays are not in the buffer share theirs with others."""
+        arrays = [(i, self.params[i]._data) for i in stepped if self.params[i].ndim]
+        return any(i != j and np.may_share_memory(self.params[i]._data, array) for i in lent for j, array in arrays)
 
     def gather(self) -> list[Run]:
         """Collect the gradients; return the runs of parameters that have one."""

@@ -171,6 +171,12 @@ class Optimizer:
 
     def flats(self, position: int) -> list[Flat]:
         """Return the buffers of a group: one for each dtype. They are made at the first step, and again if need be."""
+        if len(self._flats) != len(self.param_groups):  # somebody has changed that list
+            state = self.state
+            self._flats = [[] for _ in self.param_groups]
+            self._flattened = [[] for _ in self.param_groups]
+            for i in range(len(self.param_groups)):
+                self.flatten(i, state)
         params = self.param_groups[position]["params"]
         flattened = self._flattened[position]
         same = len(flattened) == len(params) and all(map(operator.is_, flattened, params))
@@ -293,8 +299,10 @@ class Optimizer:
         missing = (arrays.keys() | {"step"} if arrays else set()) - state.keys()
         if missing:
             raise ValueError(f"loaded state of a parameter lacks {', '.join(map(repr, sorted(missing)))}")
+        numbers: dict[str, Any] = {}
+        self.count(group, numbers)
         for name, value in state.items():
-            if name in arrays:
+            if name in arrays or (name not in numbers and isinstance(value, np.ndarray) and value.shape == p.shape):
                 state[name] = value = np.asarray(value)
             else:
                 state[name] = value = plain(value)  # of a number a file may have made an array

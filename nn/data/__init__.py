@@ -59,11 +59,18 @@ class TensorDataset:
 
 
 class Subset:
-    """The examples of a dataset with the given numbers, a list or array, in that order."""
+    """The examples of a dataset with the given numbers, a list or array, in that order; or where a mask is True."""
 
     def __init__(self, dataset: Dataset, indices: Any) -> None:
         self.dataset = dataset
-        self.indices = np.asarray(indices, dtype=np.intp)
+        given = np.asarray(indices)
+        if given.dtype.kind == "b" and given.shape == (len(dataset),):
+            given = given.nonzero()[0]
+        if given.size and (given.dtype.kind not in "iu" or given.ndim != 1):
+            raise ValueError(
+                f"Subset: expected a list of whole numbers, or a mask of {len(dataset)}, got {indices!r:.60}"
+            )
+        self.indices = given.astype(np.intp)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -78,7 +85,9 @@ class Subset:
 
 
 def takes_batches(dataset: Any) -> bool:
-    return isinstance(dataset, TensorDataset) or (isinstance(dataset, Subset) and dataset.whole())
+    """Whether a dataset is one of ours: what a subclass does with a number, it may not do with an array of them."""
+    getitem = type(dataset).__getitem__
+    return getitem is TensorDataset.__getitem__ or (getitem is Subset.__getitem__ and dataset.whole())
 
 
 def random_split(dataset: Dataset, lengths: Sequence[float], generator: Generator | None = None) -> list[Subset]:
@@ -96,7 +105,8 @@ def random_split(dataset: Dataset, lengths: Sequence[float], generator: Generato
         counts = [math.floor(size * share) for share in lengths]
         for i in range(size - sum(counts)):
             counts[i % len(counts)] += 1
-    if sum(counts) != size or min(counts, default=0) < 0:
+    shares = sum(counts) == size and math.isclose(sum(lengths), 1)
+    if sum(counts) != size or min(counts, default=0) < 0 or not (shares or counts == list(lengths)):
         raise ValueError(f"random_split: {list(lengths)} sum neither to 1 nor to the {size} examples")
     order = (generator or shared_generator()).permutation(size)
     return [Subset(dataset, part) for part in np.split(order, np.cumsum(counts)[:-1])]

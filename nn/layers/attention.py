@@ -233,6 +233,8 @@ class MultiheadAttention(Module):
 
     def cost(self, args: tuple[Any, ...], result: Any) -> int:
         # The projections of query, key and value, and the two products of attention; out_proj counts itself.
+        if not args:  # called by keywords, which are not told
+            args = (result[0],)
         query, key, value = (np.shape(x.data if isinstance(x, Tensor) else x) for x in (*args, *args[:1] * 2)[:3])
         n = math.prod(query[:-1])
         m, e = math.prod(key[:-1]), self.embed_dim

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from autograd import Tensor, ops
+from nn.casting import plain
 from nn.layers.entry import batched, check_channels, entered, pair, positive, unbatched, uniform
 from nn.module import Module
 from nn.parameter import Parameter
@@ -265,4 +266,8 @@ class ConvTranspose2d(Convolution):
         return [f"output_padding={self.output_padding}"] if any(self.output_padding) else []
 
     def cost(self, args: tuple[Any, ...], result: Any) -> int:
-        return math.prod(args[0].shape) * math.prod(self.weight.shape[1:])
+        if args:
+            size = plain(args[0]).size
+        else:  # called by a keyword, which is not told: a stride makes so much of each number
+            size = result.size // self.out_channels * self.in_channels // math.prod(self.stride)
+        return int(size) * math.prod(self.weight.shape[1:])

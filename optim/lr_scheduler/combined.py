@@ -118,6 +118,18 @@ class ChainedScheduler(CombinedLR):
         self.base_lrs = list(schedulers[0].base_lrs)
         self.set_rates([group["lr"] for group in self.optimizer.param_groups])
 
+    def restart(self) -> None:
+        """Begin all at epoch 0, from α₀."""
+        self.last_epoch = 0
+        for base, group in self.pairs():
+            group["lr"] = base
+        for schedule in self.schedulers:
+            if isinstance(schedule, CombinedLR):
+                schedule.restart()
+            else:
+                schedule.begin(0)
+        self.set_rates([group["lr"] for group in self.optimizer.param_groups])
+
     def step(self) -> None:
         """Go on to the next epoch of all."""
         self.last_epoch += 1

@@ -78,10 +78,14 @@ class LRScheduler:
 
     def first(self, group: Group) -> float:
         """Return α at epoch 0 from the present one."""
+        if type(self).factor is LRScheduler.factor:
+            return self.rate(float(group["initial_lr"]), group, 0)
         return float(group["lr"]) * self.factor(0)
 
     def following(self, base: float, group: Group, epoch: int) -> float:
         """Return α at `epoch` from the present one, which another schedule may have changed."""
+        if type(self).factor is LRScheduler.factor:
+            return self.rate(base, group, epoch)
         before = self.factor(epoch - 1)
         return float(group["lr"]) * (self.factor(epoch) / before) if before else self.rate(base, group, epoch)
 
@@ -149,7 +153,7 @@ class LRScheduler:
 
 
 class AbsoluteLR(LRScheduler):
-    """A schedule that sets the rates whatever they were: it defines `get_lr` for the present `last_epoch`."""
+    """A schedule that sets rates whatever they were: it defines `rate`, or `get_lr` for the present `last_epoch`."""
 
     def begin(self, epoch: int) -> None:
         self.last_epoch = epoch

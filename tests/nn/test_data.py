@@ -85,3 +85,24 @@ def test_what_does_not_fit_is_refused():
         list(DataLoader([np.zeros(2), np.zeros(3)], 2))
     with pytest.raises(ValueError, match="sum neither to 1 nor to the 10 examples"):
         random_split(DATA, [5, 4])
+
+
+def test_examples_of_a_subclass_are_asked_for_one_by_one():
+    class Flipped(Subset):
+        def __getitem__(self, index):
+            x, y = super().__getitem__(index)
+            return x[::-1], y
+
+    whole = TensorDataset(np.arange(6.0).reshape(3, 2), np.arange(3))
+    ((x, y),) = DataLoader(Flipped(whole, [0, 1, 2]), batch_size=3)
+    assert (x.tolist(), y.tolist()) == ([[1, 0], [3, 2], [5, 4]], [0, 1, 2])
+
+
+def test_a_subset_by_a_mask_and_by_what_is_no_number():
+    chosen = Subset([5, 6, 7], np.array([True, False, True]))
+    assert [chosen[i] for i in range(len(chosen))] == [5, 7]
+    for wrong in ([0.5, 1.5], [True, False], [[0, 1]]):
+        with pytest.raises(ValueError, match="a list of whole numbers, or a mask of 3"):
+            Subset([5, 6, 7], wrong)
+    with pytest.raises(ValueError, match="sum neither"):
+        random_split(range(9), [2.5, 7.5])

@@ -509,3 +509,9 @@ def test_names_without_a_known_suffix_are_refused(tmp_path):
             nn.load(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         nn.load(tmp_path / "absent.npz")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_a_name_with_a_zero_byte_is_refused(tmp_path, suffix):
+    with pytest.raises(ValueError, match="zero byte"):
+        nn.save({"a\0b": np.ones(1)}, tmp_path / f"state{suffix}")

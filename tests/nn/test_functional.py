@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import autograd
+import nn
 from autograd import Tensor, gradcheck, gradgradcheck
 from nn import functional as F
 from tests.cases import distinct, normal
@@ -285,3 +286,47 @@ def test_an_index_out_of_range_is_refused_as_that():
     for wrong in (3, -1):
         with pytest.raises(IndexError, match=f"embedding: index {wrong} is out of range for 3 rows"):
             F.embedding([0, wrong], X)
+
+
+class TestNothing:
+    """Batches of no examples, and shapes of which nothing would be left."""
+
+    @pytest.mark.parametrize("out", [2, 3])
+    def test_adaptive_pooling(self, out):
+        images = np.zeros((0, 3, 4, 4))
+        assert F.adaptive_avg_pool2d(images, out).shape == (0, 3, out, out)
+        assert F.adaptive_max_pool2d(images, out).shape == (0, 3, out, out)
+        with pytest.raises(ValueError, match="at least one number"):
+            F.adaptive_avg_pool2d(np.zeros((2, 3, 0, 4)), out)
+
+    def test_other_functions(self):
+        assert F.local_response_norm(np.zeros((0, 3, 4)), 2).shape == (0, 3, 4)
+        assert np.isnan(F.cross_entropy(np.zeros((0, 3)), np.zeros((0, 3))).item())
+        assert F.cross_entropy(np.zeros((0, 3)), np.zeros((0, 3)), reduction="sum").item() == 0.0
+
+    @pytest.mark.parametrize("momentum", [0.1, None])
+    def test_running_statistics_stay(self, momentum):
+        norm = nn.BatchNorm1d(2, momentum=momentum)
+        norm(np.zeros((0, 2)))
+        assert (norm.running_mean.tolist(), norm.running_var.tolist()) == ([0.0, 0.0], [1.0, 1.0])
+
+    @pytest.mark.parametrize("frame", [(0, -3), (-4, -3), (-3, 2)])
+    def test_cropping_more_than_there_is(self, frame):
+        with pytest.raises(ValueError, match="crops more"):
+            F.pad(np.arange(2.0), frame)
+        assert F.pad(np.arange(5.0), (-2, -3)).shape == (0,)
+
+    def test_an_image_that_shrinks_away(self):
+        for mode in ("nearest", "linear"):
+            with pytest.raises(ValueError, match="nothing would be left"):
+                F.interpolate(np.zeros((1, 1, 4)), scale_factor=0.1, mode=mode)
+
+
+def test_sizes_may_be_numbers_of_numpys():
+    assert nn.AdaptiveAvgPool2d(np.int64(2))(np.zeros((1, 1, 4, 4))).shape == (1, 1, 2, 2)
+    assert F.layer_norm(np.zeros((2, 3)), np.int64(3)).shape == (2, 3)
+
+
+def test_a_bias_that_does_not_fit_is_refused_by_bilinear():
+    with pytest.raises(ValueError, match="expected a bias"):
+        F.bilinear(np.ones((5, 2)), np.ones((5, 2)), np.ones((3, 2, 2)), np.ones((5, 1, 3)))

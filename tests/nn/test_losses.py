@@ -473,3 +473,21 @@ def test_scores_in_place_of_a_weight_are_refused():
     scores = Tensor(np.zeros((2, 3)), requires_grad=True)
     with pytest.raises(TypeError, match=r"nn\.CrossEntropyLoss\(\)\(scores, target\)"):
         nn.CrossEntropyLoss(scores, [0, 1])
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda x, w: F.binary_cross_entropy_with_logits(x, [[1.0, 1.0]], pos_weight=w),
+        lambda x, w: F.cross_entropy(x, [[0.5, 0.5]], weight=w),
+        lambda x, w: F.cross_entropy(x, [0], weight=w),
+        lambda x, w: F.nll_loss(x, [0], weight=w),
+        lambda x, w: F.multi_margin_loss(x, [0], weight=w),
+    ],
+)
+def test_weights_that_require_a_gradient_are_refused(loss):
+    x, w = Tensor([[0.1, 0.2]], requires_grad=True), Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(TypeError, match=r"weight has no gradient.*detach\(\)"):
+        loss(x, w)
+    with no_grad():
+        assert loss(x, w).item() == loss(x, w.detach()).item()

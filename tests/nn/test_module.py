@@ -594,3 +594,72 @@ class TestModulesInAList:
                 return self.all[0](x)
 
         assert Net()(np.ones((1, 2))).shape == (1, 1)
+
+
+class TestWhatIsRegistered:
+    def test_a_parameter_takes_a_buffers_place(self):
+        module = nn.Module()
+        module.register_buffer("scale", np.ones(3))
+        module.scale = nn.Parameter(np.ones(3))
+        assert [name for name, _ in module.named_parameters()] == list(module.state_dict()) == ["scale"]
+        assert not list(module.buffers())
+
+    def test_is_what_it_is_said_to_be(self):
+        with pytest.raises(TypeError, match=r"nn\.Parameter or None, not Tensor"):
+            nn.Module().register_parameter("w", Tensor([1.0], requires_grad=True))
+        with pytest.raises(TypeError, match="a module or None, not int"):
+            nn.Module().add_module("part", 3)
+        net = nn.Sequential(nn.Linear(1, 1))
+        with pytest.raises(TypeError, match="is a module, and int is none"):
+            setattr(net, "0", 5)
+        assert len(net) == 1
+
+
+def test_a_part_that_refers_back_to_the_whole():
+    net = nn.Sequential(nn.Linear(1, 1))
+    net[0].parent = net
+    assert list(net.state_dict()) == ["0.weight", "0.bias"]
+
+
+def test_apply_goes_through_parts_in_order_and_ends_with_the_whole():
+    seen = []
+    net = nn.Sequential(nn.Linear(1, 2), nn.Sequential(nn.Tanh(), nn.ReLU()), nn.Linear(2, 1))
+    net.apply(lambda module: seen.append(type(module).__name__))
+    assert seen == ["Linear", "Tanh", "ReLU", "Sequential", "Linear", "Sequential"]
+
+
+def test_a_list_of_modules_grows_in_place():
+    layers = same = nn.ModuleList([nn.Linear(1, 1)])
+    layers += [nn.Linear(1, 1)]
+    assert same is layers
+    assert len(same) == 2
+
+
+def test_none_is_no_dtype():
+    with pytest.raises(TypeError, match="takes a dtype, not None"):
+        nn.Linear(1, 1).to(None)
+
+
+def test_the_summary_of_parts_that_are_called_by_keyword():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attention, self.up = nn.MultiheadAttention(4, 2), nn.ConvTranspose2d(2, 3, 2, stride=2)
+
+        def forward(self, x, image):
+            self.up(input=image)
+            return self.attention(query=x, key=x, value=x)[0]
+
+    net = Net()
+    attention = nn.summary(net.attention, [(5, 2, 4)] * 3).cost
+    up = nn.summary(net.up, (1, 2, 5, 5)).cost
+    assert nn.summary(net, [(5, 2, 4), (1, 2, 5, 5)]).cost == attention + up
+
+
+def test_what_numpy_has_no_dtype_for_is_named():
+    class Strange:
+        def __array__(self, *args, **kwargs):
+            raise TypeError("no such dtype")
+
+    with pytest.raises(ValueError, match=r"no array: weight: no such dtype"):
+        nn.Linear(1, 1).load_state_dict({"weight": Strange(), "bias": np.zeros(1)})

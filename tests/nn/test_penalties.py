@@ -58,3 +58,8 @@ def test_nothing_to_penalise_is_refused():
         l1([])
     with pytest.raises(TypeError, match="l2: expected tensors or a module, got ndarray"):
         l2([W])
+
+
+def test_squares_of_complex_numbers_are_those_of_their_size():
+    w = Tensor([3 + 4j, 1j])
+    assert (l2(w).item(), elastic_net(w, beta=1.0).item()) == (13.0, 32.0)

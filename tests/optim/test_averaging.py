@@ -160,3 +160,11 @@ def test_early_stopping_without_anything_to_restore():
         optim.EarlyStopping(patience=0)
     with pytest.raises(TypeError, match="keep"):
         optim.EarlyStopping(5)
+
+
+@pytest.mark.parametrize("kind", [lambda x: optim.ExponentialMovingAverage(x, decay=0.5), optim.SWA])
+def test_a_single_tensor_is_averaged(kind):
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    average = kind(x)
+    assert average.parameters == [x]
+    assert [a.shape for a in average.averages] == [(2,)]

@@ -120,3 +120,12 @@ def test_a_gradient_with_a_graph_keeps_what_the_graph_reads():
     graph.sum().backward()
     np.testing.assert_allclose(x.grad.data, [6.0, 12.0])
     x.grad = None
+
+
+@pytest.mark.parametrize("order", [0, -1, -np.inf, np.nan])
+def test_norms_are_of_a_positive_order(order):
+    x = Tensor([1.0], requires_grad=True)
+    x.grad = Tensor([2.0])
+    with pytest.raises(ValueError, match="norm_type is positive"):
+        optim.clip_grad_norm_(x, 1.0, order)
+    assert optim.clip_grad_norm_(x, 1.0, "inf").item() == 2.0

@@ -8,6 +8,7 @@ from collections import deque
 import numpy as np
 import pytest
 
+import nn
 import optim
 from autograd import Tensor, no_grad
 from autograd.threads import share, team
@@ -287,3 +288,23 @@ def test_frozen_layers_between():
     for i in (1, 4):
         np.testing.assert_array_equal(params[i].data, before[i])
     assert set(optimizer.state_dict()["state"]) == {0, 2, 3, 5}
+
+
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam])
+@pytest.mark.parametrize("early", [True, False])
+def test_parameters_that_share_an_array_are_stepped_one_after_another(kind, early):
+    def weights(tie):
+        a, b = (nn.Linear(2, 1, bias=False).weight for _ in range(2))
+        a.data[...] = b.data[...] = 0
+        optimizer = kind([a, b], lr=0.5)
+        for step in range(4):
+            if tie and step == (0 if early else 1):
+                b.data = a.data
+            a.grad, b.grad = Tensor(np.float32([[1, 0]])), Tensor(np.float32([[0, 1]]))
+            optimizer.step()
+        return a.numpy(), b.numpy()
+
+    (tied, same), (first, second) = weights(tie=True), weights(tie=False)
+    assert np.array_equal(tied, same)
+    lost = 0 if early else 0.5  # what the second had come to before it took over the first's array
+    assert np.allclose(tied, first + second + [0, lost])

@@ -12,6 +12,7 @@ import optim
 from autograd import Tensor
 from optim import lr_scheduler
 from optim.lr_scheduler import rates
+from optim.lr_scheduler.schedule import AbsoluteLR
 
 
 def sgd(lr=0.8, **options):
@@ -257,3 +258,24 @@ def test_a_group_added_behind_a_schedules_back():
     optimizer.add_param_group({"params": [Tensor([1.0], requires_grad=True)]})
     with pytest.raises(RuntimeError, match="made for 2 parameter groups, but the optimizer has 3"):
         schedule.step()
+
+
+@pytest.mark.parametrize("base", [lr_scheduler.LRScheduler, AbsoluteLR])
+def test_a_schedule_of_ones_own_may_define_the_rate_alone(base):
+    class Harmonic(base):
+        def rate(self, base, group, epoch):
+            return base / (1 + epoch)
+
+    assert np.allclose(rates(Harmonic(sgd(0.5)), 4), [0.5, 0.25, 0.5 / 3, 0.125])
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_schedules_at_once_can_be_one_of_several_in_turn(first):
+    optimizer = sgd(1.0)
+    both = lr_scheduler.ChainedScheduler(
+        [lr_scheduler.ConstantLR(optimizer, 0.5, 2), lr_scheduler.ExponentialLR(optimizer, 0.9)]
+    )
+    one = lr_scheduler.ExponentialLR(optimizer, 0.5)
+    found = rates(lr_scheduler.SequentialLR(optimizer, [both, one] if first else [one, both], [3]), 6)
+    halves, chained = [1.0, 0.5, 0.25], [0.5, 0.45, 0.81]
+    assert np.allclose(found, [*chained, *halves] if first else [*halves, *chained])

@@ -236,3 +236,38 @@ def test_complex_state_of_a_real_parameter_is_refused():
     state["state"][0]["exp_avg"] = np.array([1j, 1.0])
     with pytest.raises(ValueError, match="'exp_avg' is neither"):
         optimizer.load_state_dict(state)
+
+
+def test_the_state_of_a_number_survives_a_round_trip_while_it_is_not_used():
+    def run(trip):
+        p = nn.Parameter(np.float32(1.0))
+        optimizer = optim.SGD([p], lr=0.1, momentum=0.9)
+        for step in range(4):
+            optimizer.param_groups[0]["momentum"] = 0.0 if step == 1 else 0.9
+            if step == 2 and trip:
+                optimizer.param_groups[0]["momentum"] = 0.0
+                optimizer.load_state_dict(optimizer.state_dict())
+                optimizer.param_groups[0]["momentum"] = 0.9
+            p.grad = Tensor(np.float32(1.0))
+            optimizer.step()
+        return p.item()
+
+    assert run(trip=True) == run(trip=False)
+
+
+def test_groups_may_be_taken_out_and_put_in():
+    params = [nn.Parameter(np.float32([i])) for i in range(3)]
+    optimizer = optim.SGD([{"params": [p]} for p in params], lr=0.1, momentum=0.9)
+
+    def step():
+        for p in params:
+            p.grad = Tensor(np.float32([1.0]))
+        optimizer.step()
+
+    step()
+    taken = optimizer.param_groups.pop(1)
+    step()
+    assert [state["step"] for state in optimizer.state_dict()["state"].values()] == [2, 2]
+    optimizer.param_groups.append(taken)
+    step()
+    assert sorted(state["step"] for state in optimizer.state_dict()["state"].values()) in ([1, 3, 3], [2, 3, 3])
