@@ -15,7 +15,7 @@ except ImportError as error:  # HIPS autograd, which has our import name, has no
 
 # After the check: these import autograd.
 from nn import data, functional, init, inspect
-from nn.containers import ModuleDict, ModuleList, Sequential
+from nn.containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from nn.files import load, save
 from nn.functional import scaled_dot_product_attention
 from nn.fuse import fuse
@@ -28,6 +28,7 @@ from nn.layers.activation import (
     LogSigmoid,
     LogSoftmax,
     Maxout,
+    Mish,
     PReLU,
     RadialBasis,
     ReLU,
@@ -35,18 +36,21 @@ from nn.layers.activation import (
     SiLU,
     Softmax,
     Softplus,
+    Softsign,
     Step,
     Tanh,
     Threshold,
 )
 from nn.layers.attention import MultiheadAttention, TransformerEncoderLayer
-from nn.layers.convolution import Conv1d, Conv2d, ConvTranspose2d
+from nn.layers.convolution import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from nn.layers.dropout import Dropout, Dropout2d
 from nn.layers.embedding import Embedding
 from nn.layers.linear import Bilinear, Flatten, Identity, Linear, Unflatten
 from nn.layers.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, LocalResponseNorm
 from nn.layers.pooling import (
+    AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
+    AdaptiveMaxPool1d,
     AdaptiveMaxPool2d,
     AvgPool1d,
     AvgPool2d,
@@ -82,7 +86,9 @@ __all__ = [
     "LSTM",
     "RNN",
     "SELU",
+    "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AvgPool1d",
     "AvgPool2d",
@@ -93,6 +99,7 @@ __all__ = [
     "Bilinear",
     "Conv1d",
     "Conv2d",
+    "ConvTranspose1d",
     "ConvTranspose2d",
     "CosineEmbeddingLoss",
     "CrossEntropyLoss",
@@ -119,6 +126,7 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "Maxout",
+    "Mish",
     "Module",
     "ModuleDict",
     "ModuleList",
@@ -127,6 +135,8 @@ __all__ = [
     "NLLLoss",
     "PReLU",
     "Parameter",
+    "ParameterDict",
+    "ParameterList",
     "RNNCell",
     "RadialBasis",
     "ReLU",
@@ -136,6 +146,7 @@ __all__ = [
     "SmoothL1Loss",
     "Softmax",
     "Softplus",
+    "Softsign",
     "Step",
     "Tanh",
     "Threshold",

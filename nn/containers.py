@@ -8,6 +8,7 @@ from typing import Any, TypeVar, overload
 from autograd import Tensor
 from autograd.modes import NO_GRAD, current
 from nn.module import Module, indented, tree
+from nn.parameter import Parameter
 from nn.unrecorded import call_in_row
 
 S = TypeVar("S", bound="Row")
@@ -213,6 +214,107 @@ class ModuleDict(Module):
         """Add modules by name, in place of those that had the names."""
         for key, module in dict(modules).items():
             self[key] = module
+
+
+class Parameters(Module):
+    """What `ParameterList` and `ParameterDict` share."""
+
+    def _named(self) -> dict[str, Parameter]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, Parameter)}
+
+    def __len__(self) -> int:
+        return len(self._named())
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}: {p.shape} {p.dtype}" for name, p in self._named().items())
+
+
+class ParameterList(Parameters):
+    """Parameters in a list, which `parameters()` finds; what is none yet becomes one.
+
+    >>> import nn, numpy as np
+    >>> weights = nn.ParameterList([np.ones((2, 3)), np.zeros(2)])
+    >>> [p.shape for p in weights], list(weights.state_dict())
+    ([(2, 3), (2,)], ['0', '1'])
+    """
+
+    def __init__(self, values: Iterable[Any] = ()) -> None:
+        super().__init__()
+        self.extend(values)
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter(self._named().values())
+
+    @overload
+    def __getitem__(self, index: int) -> Parameter: ...
+    @overload
+    def __getitem__(self, index: slice) -> ParameterList: ...
+    def __getitem__(self, index: int | slice) -> Parameter | ParameterList:
+        found = list(self)[index]
+        return type(self)(found) if isinstance(found, list) else found
+
+    def __setitem__(self, index: int, value: Any) -> None:
+        setattr(self, list(self._named())[index], learned(value))
+
+    def append(self, value: Any) -> ParameterList:
+        """Add a parameter at the end."""
+        setattr(self, str(len(self)), learned(value))
+        return self
+
+    def extend(self, values: Iterable[Any]) -> ParameterList:
+        """Add parameters at the end."""
+        for value in list(values):
+            self.append(value)
+        return self
+
+
+class ParameterDict(Parameters):
+    """Parameters by name, which `parameters()` finds; what is none yet becomes one.
+
+    >>> import nn, numpy as np
+    >>> scales = nn.ParameterDict({"mean": np.ones(2), "spread": np.zeros(2)})
+    >>> scales["mean"].tolist(), list(scales)
+    ([1.0, 1.0], ['mean', 'spread'])
+    """
+
+    def __init__(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> None:
+        super().__init__()
+        self.update(values)
+
+    def __getitem__(self, key: str) -> Parameter:
+        return self._named()[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.register_parameter(key, learned(value))
+
+    def __delitem__(self, key: str) -> None:
+        if key not in self:
+            raise KeyError(key)
+        delattr(self, key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._named()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._named())
+
+    def keys(self) -> KeysView[str]:
+        return self._named().keys()
+
+    def values(self) -> ValuesView[Parameter]:
+        return self._named().values()
+
+    def items(self) -> ItemsView[str, Parameter]:
+        return self._named().items()
+
+    def update(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
+        """Add parameters by name, in place of those that had the names."""
+        for key, value in dict(values).items():
+            self[key] = value
+
+
+def learned(value: Any) -> Parameter:
+    return value if isinstance(value, Parameter) else Parameter(value)
 
 
 def checked(module: Any) -> Module:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from nn.layers.convolution import Conv1d, Conv2d, ConvTranspose2d
+from nn.layers.convolution import Conv1d, Conv2d, ConvTransposeNd
 from nn.layers.linear import Linear
 from nn.layers.normalization import BatchNorm
 from nn.module import Module
@@ -26,7 +26,7 @@ def fuse(layer: M, norm: BatchNorm) -> M:
 
     Parameters
     ----------
-    layer : a Linear, Conv1d, Conv2d or ConvTranspose2d.
+    layer : a Linear, Conv1d, Conv2d, ConvTranspose1d or ConvTranspose2d.
     norm : the BatchNorm that follows it.
 
     Raises
@@ -44,7 +44,7 @@ def fuse(layer: M, norm: BatchNorm) -> M:
     >>> bool(abs(fused(x).numpy() - norm(conv(x)).numpy()).max() < 1e-6)
     True
     """
-    if not isinstance(layer, (Linear, Conv1d, Conv2d, ConvTranspose2d)):
+    if not isinstance(layer, (Linear, Conv1d, Conv2d, ConvTransposeNd)):
         raise TypeError(f"fuse: expected a Linear or a convolution, got {type(layer).__name__}")
     if not isinstance(norm, BatchNorm):
         raise TypeError(f"fuse: expected a BatchNorm, got {type(norm).__name__}")
@@ -54,8 +54,8 @@ def fuse(layer: M, norm: BatchNorm) -> M:
         raise ValueError("fuse: the batch norm has no running statistics (track_running_stats=False)")
     weight: Any = layer.weight.data
     # A transposed convolution has its results in the second axis, those of one group of channels at a time.
-    groups = layer.groups if isinstance(layer, ConvTranspose2d) else 1
-    channels = weight.shape[1] * groups if isinstance(layer, ConvTranspose2d) else weight.shape[0]
+    groups = layer.groups if isinstance(layer, ConvTransposeNd) else 1
+    channels = weight.shape[1] * groups if isinstance(layer, ConvTransposeNd) else weight.shape[0]
     if channels != norm.num_features:
         raise ValueError(f"fuse: the layer has {channels} channels, the batch norm {norm.num_features}")
     scale = 1 / np.sqrt(norm.running_var.data.astype(np.float64) + norm.eps)
@@ -63,8 +63,8 @@ def fuse(layer: M, norm: BatchNorm) -> M:
         scale = scale * norm.weight.data
     before = 0.0 if layer.bias is None else layer.bias.data
     shift = (before - norm.running_mean.data) * scale + (0.0 if norm.bias is None else norm.bias.data)
-    if isinstance(layer, ConvTranspose2d):
-        split = weight.reshape(groups, -1, *weight.shape[1:]) * scale.reshape(groups, 1, -1, 1, 1)
+    if isinstance(layer, ConvTransposeNd):
+        split = weight.reshape(groups, -1, *weight.shape[1:]) * scale.reshape(groups, 1, -1, *(1,) * layer.axes)
         scaled = split.reshape(weight.shape)
     else:
         scaled = weight * scale.reshape(-1, *(1,) * (weight.ndim - 1))

@@ -145,6 +145,13 @@ class SiLU(InPlace):
         return ops.silu(given(input))
 
 
+class Mish(InPlace):
+    """x * tanh(softplus(x)) (Misra 2019, https://arxiv.org/abs/1908.08681)."""
+
+    def forward(self, input: Any) -> Tensor:
+        return ops.mish(given(input))
+
+
 class GELU(Module):
     """x times the probability that a normal number is below x; approximate="tanh" is quicker, within 0.0005 of it."""
 
@@ -174,6 +181,13 @@ class Softplus(Module):
 
     def extra_repr(self) -> str:
         return f"beta={self.beta}, threshold={self.threshold}"
+
+
+class Softsign(Plain):
+    """x / (1 + |x|)."""
+
+    def forward(self, input: Any) -> Tensor:
+        return ops.softsign(given(input))
 
 
 class AlongAxis(Module):

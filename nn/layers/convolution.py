@@ -181,33 +181,8 @@ class Conv2d(ConvNd):
     axes = 2
 
 
-class ConvTranspose2d(Convolution):
-    """Spread images by kernels: what the convolution with the same options does to the gradient of its input.
-
-    Parameters
-    ----------
-    in_channels, out_channels : the channels of the images and of the result.
-    kernel_size, stride, padding, groups, bias, dilation : those of that convolution. Padding is taken from the result.
-    output_padding : added to the size of the result on one side.
-    padding_mode : "zeros" only.
-    dtype : of the parameters, float32 if left out.
-
-    `weight` is (in_channels, out_channels / groups, *kernel_size), `bias` (out_channels,).
-
-    Returns
-    -------
-    (N, out_channels, *size) with size = (size - 1) * stride - 2 * padding + dilation * (kernel_size - 1) +
-    output_padding + 1. `output_size=` in the call asks for one of the sizes that `output_padding` can reach.
-
-    Examples
-    --------
-    >>> import nn, numpy as np
-    >>> up = nn.ConvTranspose2d(8, 3, 3, stride=2, padding=1)
-    >>> up(np.zeros((2, 8, 16, 16))).shape, up(np.zeros((2, 8, 16, 16)), output_size=(32, 32)).shape
-    ((2, 3, 31, 31), (2, 3, 32, 32))
-    """
-
-    axes = 2
+class ConvTransposeNd(Convolution):
+    """What `ConvTranspose1d` and `ConvTranspose2d` share."""
 
     def __init__(
         self,
@@ -271,3 +246,43 @@ class ConvTranspose2d(Convolution):
         else:  # called by a keyword, which is not told: a stride makes so much of each number
             size = result.size // self.out_channels * self.in_channels // math.prod(self.stride)
         return int(size) * math.prod(self.weight.shape[1:])
+
+
+class ConvTranspose1d(ConvTransposeNd):
+    """Spread sequences (N, C, L) or (C, L) by kernels; see `ConvTranspose2d`.
+
+    >>> import nn, numpy as np
+    >>> nn.ConvTranspose1d(8, 3, 4, stride=2, padding=1)(np.zeros((2, 8, 10))).shape
+    (2, 3, 20)
+    """
+
+    axes = 1
+
+
+class ConvTranspose2d(ConvTransposeNd):
+    """Spread images (N, C, H, W) or (C, H, W) by kernels, as the convolution with the same options does its gradient.
+
+    Parameters
+    ----------
+    in_channels, out_channels : the channels of the images and of the result.
+    kernel_size, stride, padding, groups, bias, dilation : those of that convolution. Padding is taken from the result.
+    output_padding : added to the size of the result on one side.
+    padding_mode : "zeros" only.
+    dtype : of the parameters, float32 if left out.
+
+    `weight` is (in_channels, out_channels / groups, *kernel_size), `bias` (out_channels,).
+
+    Returns
+    -------
+    (N, out_channels, *size) with size = (size - 1) * stride - 2 * padding + dilation * (kernel_size - 1) +
+    output_padding + 1. `output_size=` in the call asks for one of the sizes that `output_padding` can reach.
+
+    Examples
+    --------
+    >>> import nn, numpy as np
+    >>> up = nn.ConvTranspose2d(8, 3, 3, stride=2, padding=1)
+    >>> up(np.zeros((2, 8, 16, 16))).shape, up(np.zeros((2, 8, 16, 16)), output_size=(32, 32)).shape
+    ((2, 3, 31, 31), (2, 3, 32, 32))
+    """
+
+    axes = 2

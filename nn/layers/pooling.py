@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -199,14 +199,30 @@ class AvgPool2d(AvgPool):
 class Adaptive(Module):
     """What the adaptive poolings share."""
 
-    def __init__(self, output_size: int | tuple[int | None, int | None] | None) -> None:
+    axes: ClassVar[int]
+
+    def __init__(self, output_size: int | tuple[int | None, ...] | None) -> None:
         super().__init__()
-        given = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size, output_size)
-        pair(tuple(1 if n is None else n for n in given), 2, "output_size")
+        given = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * self.axes
+        pair(tuple(1 if n is None else n for n in given), self.axes, "output_size")
         self.output_size = output_size
 
     def extra_repr(self) -> str:
         return f"output_size={self.output_size}"
+
+
+class AdaptiveAvgPool1d(Adaptive):
+    """Take means of sequences (N, C, L) or (C, L) over `output_size` windows; None keeps the length.
+
+    >>> import nn, numpy as np
+    >>> nn.AdaptiveAvgPool1d(2)(np.arange(6.0).reshape(1, 1, 6)).tolist()
+    [[[1.0, 4.0]]]
+    """
+
+    axes = 1
+
+    def forward(self, input: Any) -> Tensor:
+        return F.adaptive_avg_pool1d(given(input), self.output_size)
 
 
 class AdaptiveAvgPool2d(Adaptive):
@@ -223,11 +239,55 @@ class AdaptiveAvgPool2d(Adaptive):
     (2, 3, 1, 6)
     """
 
+    axes = 2
+
     def forward(self, input: Any) -> Tensor:
         return F.adaptive_avg_pool2d(given(input), self.output_size)
 
 
-class AdaptiveMaxPool2d(Adaptive):
+class AdaptiveMaxPool(Adaptive):
+    """What `AdaptiveMaxPool1d` and `AdaptiveMaxPool2d` share."""
+
+    pool: ClassVar[Callable[..., Tensor]]
+
+    def __init__(self, output_size: int | tuple[int | None, ...] | None, return_indices: bool = False) -> None:
+        super().__init__(output_size)
+        self.return_indices = return_indices
+
+    def forward(self, input: Any) -> Any:
+        x = given(input)
+        result = type(self).pool(x, self.output_size)
+        if not self.return_indices:
+            return result
+        rows = (1,) * (2 - self.axes)  # a sequence is an image of one row
+        images = x.data.reshape(*x.shape[: -self.axes], *rows, *x.shape[-self.axes :])
+        return result, constant(self.winners(images, (*rows, *result.shape[-self.axes :])).reshape(result.shape))
+
+    def winners(self, images: Any, out: tuple[int, ...]) -> Any:
+        """Return where in its flattened image the first largest number of each window is."""
+        height, width = images.shape[-2:]
+        found = np.empty((*images.shape[:-2], *out), np.intp)
+        for i, (top, bottom) in enumerate(F.windows_of(height, out[0])):
+            for j, (left, right) in enumerate(F.windows_of(width, out[1])):
+                seen = images[..., top:bottom, left:right].reshape(*images.shape[:-2], -1)
+                row, column = np.divmod(seen.argmax(axis=-1), right - left)
+                found[..., i, j] = (top + row) * width + left + column
+        return found
+
+
+class AdaptiveMaxPool1d(AdaptiveMaxPool):
+    """Take the largest numbers of sequences (N, C, L) or (C, L) over `output_size` windows; None keeps the length.
+
+    >>> import nn, numpy as np
+    >>> nn.AdaptiveMaxPool1d(2)(np.arange(6.0).reshape(1, 1, 6)).tolist()
+    [[[2.0, 5.0]]]
+    """
+
+    axes = 1
+    pool = staticmethod(F.adaptive_max_pool1d)
+
+
+class AdaptiveMaxPool2d(AdaptiveMaxPool):
     """Take the largest numbers of images (N, C, H, W) or (C, H, W) over windows that make a result of `output_size`.
 
     Parameters
@@ -242,25 +302,8 @@ class AdaptiveMaxPool2d(Adaptive):
     [[[[4.0, 5.0], [7.0, 8.0]]]]
     """
 
-    def __init__(self, output_size: int | tuple[int | None, int | None] | None, return_indices: bool = False) -> None:
-        super().__init__(output_size)
-        self.return_indices = return_indices
-
-    def forward(self, input: Any) -> Any:
-        x = given(input)
-        result = F.adaptive_max_pool2d(x, self.output_size)
-        return (result, constant(self.winners(x.data, result.shape[-2:]))) if self.return_indices else result
-
-    def winners(self, images: Any, out: tuple[int, ...]) -> Any:
-        """Return where in its flattened image the first largest number of each window is."""
-        height, width = images.shape[-2:]
-        found = np.empty((*images.shape[:-2], *out), np.intp)
-        for i, (top, bottom) in enumerate(F.windows_of(height, out[0])):
-            for j, (left, right) in enumerate(F.windows_of(width, out[1])):
-                seen = images[..., top:bottom, left:right].reshape(*images.shape[:-2], -1)
-                row, column = np.divmod(seen.argmax(axis=-1), right - left)
-                found[..., i, j] = (top + row) * width + left + column
-        return found
+    axes = 2
+    pool = staticmethod(F.adaptive_max_pool2d)
 
 
 # Upsampling

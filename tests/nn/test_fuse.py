@@ -13,6 +13,11 @@ PAIRS = {
     "linear without bias": (lambda: nn.Linear(3, 4, bias=False, dtype=float), nn.BatchNorm1d, (6, 3)),
     "conv1d": (lambda: nn.Conv1d(2, 4, 3, dtype=float), nn.BatchNorm1d, (3, 2, 7)),
     "conv2d": (lambda: nn.Conv2d(4, 4, 3, groups=2, bias=False, dtype=float), nn.BatchNorm2d, (3, 4, 6, 5)),
+    "transposed of sequences": (
+        lambda: nn.ConvTranspose1d(4, 4, 3, groups=2, dtype=float),
+        nn.BatchNorm1d,
+        (3, 4, 6),
+    ),
     "transposed": (lambda: nn.ConvTranspose2d(4, 4, 3, groups=2, dtype=float), nn.BatchNorm2d, (3, 4, 6, 5)),
 }
 

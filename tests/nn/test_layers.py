@@ -30,12 +30,15 @@ CASES = {
     "Unflatten": (lambda: nn.Unflatten(1, (2, 2)), [normal(2, 4)]),
     "Conv1d": (lambda: nn.Conv1d(4, 2, 3, 2, 1, padding_mode="reflect"), [normal(2, 4, 7)]),
     "Conv2d": (lambda: nn.Conv2d(4, 2, 3, padding="same", groups=2), [normal(*IMAGES)]),
+    "ConvTranspose1d": (lambda: nn.ConvTranspose1d(4, 2, 3, 2, 1, 1), [normal(2, 4, 3)]),
     "ConvTranspose2d": (lambda: nn.ConvTranspose2d(4, 2, 3, 2, 1, 1), [normal(2, 4, 3, 2)]),
     "MaxPool1d": (lambda: nn.MaxPool1d(3, 2, 1), [normal(2, 3, 7)]),
     "MaxPool2d": (lambda: nn.MaxPool2d(2, ceil_mode=True), [normal(*IMAGES)]),
     "AvgPool1d": (lambda: nn.AvgPool1d(3, 2, 1), [normal(2, 3, 7)]),
     "AvgPool2d": (lambda: nn.AvgPool2d(3, 2, 1, divisor_override=4), [normal(*IMAGES)]),
+    "AdaptiveAvgPool1d": (lambda: nn.AdaptiveAvgPool1d(3), [normal(2, 3, 7)]),
     "AdaptiveAvgPool2d": (lambda: nn.AdaptiveAvgPool2d((2, 4)), [normal(*IMAGES)]),
+    "AdaptiveMaxPool1d": (lambda: nn.AdaptiveMaxPool1d(3), [normal(2, 3, 7)]),
     "AdaptiveMaxPool2d": (lambda: nn.AdaptiveMaxPool2d((2, 4)), [normal(*IMAGES)]),
     "Upsample": (lambda: nn.Upsample((7, 4), mode="bilinear"), [normal(*IMAGES)]),
     "Dropout": (lambda: nn.Dropout(0.4), [normal(4, 5)]),
@@ -70,6 +73,8 @@ CASES = {
     "PReLU": (lambda: nn.PReLU(3), [normal(2, 3, 2)]),
     "ELU": (lambda: nn.ELU(0.7), [normal(4)]),
     "SELU": (lambda: nn.SELU(), [normal(4)]),
+    "Mish": (lambda: nn.Mish(), [normal(4)]),
+    "Softsign": (lambda: nn.Softsign(), [normal(4)]),
     "SiLU": (lambda: nn.SiLU(), [normal(4)]),
     "GELU": (lambda: nn.GELU("tanh"), [normal(4)]),
     "Softplus": (lambda: nn.Softplus(2.0), [normal(4)]),
@@ -122,7 +127,7 @@ CASES = {
     "PReLU with one weight": (lambda: nn.PReLU(), [normal(4)]),
     "GELU by erf": (lambda: nn.GELU(), [normal(4)]),
 }
-CONTAINERS = {"Module", "Sequential", "ModuleList", "ModuleDict"}
+CONTAINERS = {"Module", "Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"}
 
 
 def test_every_layer_has_a_case():

@@ -663,3 +663,44 @@ def test_what_numpy_has_no_dtype_for_is_named():
 
     with pytest.raises(ValueError, match=r"no array: weight: no such dtype"):
         nn.Linear(1, 1).load_state_dict({"weight": Strange(), "bias": np.zeros(1)})
+
+
+class TestParameterList:
+    def test_is_a_list_that_is_learned(self):
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.scales = nn.ParameterList([np.ones(2)]).append(nn.Parameter([3.0]))
+
+            def forward(self, x):
+                for scale in self.scales:
+                    x = x * scale
+                return x
+
+        net = Net()
+        assert list(net.state_dict()) == ["scales.0", "scales.1"]
+        net(np.ones((1, 2))).sum().backward()
+        assert [p.grad.tolist() for p in net.parameters()] == [[3.0, 3.0], [2.0]]
+        assert [p.shape for p in net.scales[:1]] == [(2,)]
+        net.scales[-1] = np.zeros(4)
+        assert [len(net.scales), net.scales[1].shape] == [2, (4,)]
+        assert repr(net.scales) == "ParameterList(0: (2,) float32, 1: (4,) float32)"
+        with pytest.raises(IndexError):
+            net.scales[2]
+
+
+class TestParameterDict:
+    def test_is_a_dict_that_is_learned(self):
+        scales = nn.ParameterDict({"mean": np.ones(2)})
+        scales["spread"] = [1.0, 2.0, 3.0]
+        assert [(name, p.shape) for name, p in scales.named_parameters()] == [("mean", (2,)), ("spread", (3,))]
+        assert list(scales) == list(scales.keys()) == ["mean", "spread"]
+        assert [p.requires_grad for p in scales.values()] == [True, True]
+        assert dict(scales.items())["mean"] is scales["mean"]
+        del scales["mean"]
+        assert "mean" not in scales
+        assert len(scales) == 1
+        with pytest.raises(KeyError):
+            del scales["mean"]
+        with pytest.raises(KeyError, match="no dot"):
+            scales["a.b"] = [1.0]

@@ -17,7 +17,8 @@ from autograd import Tensor
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 OURS = {"Maxout", "RadialBasis", "Step"}  # PyTorch has none; tests/nn shows what they do
-CONTAINERS = {"Module", "ModuleDict", "ModuleList", "Sequential"}  # in models of all layers: see test_files.py
+# In models of all layers: see test_files.py.
+CONTAINERS = {"Module", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"}
 
 
 @dataclass
@@ -94,6 +95,12 @@ CASES: dict[str, list[Case]] = {
         *(case(4, 6, 3, padding=(2, 1), padding_mode=m, x=IMAGES) for m in ("reflect", "replicate", "circular")),
         case(4, 6, (4, 3), padding="same", padding_mode="reflect", x=IMAGES),
     ],
+    "ConvTranspose1d": [
+        case(4, 6, 3, x=(2, 4, 7)),
+        case(4, 6, 3, 2, 1, 1, 2, False, 2, x=(2, 4, 7)),
+        case(4, 6, 3, stride=2, x=(2, 4, 7), call={"output_size": (16,)}),
+        case(4, 6, 3, x=(4, 3)),
+    ],
     "ConvTranspose2d": [
         case(4, 6, 3, x=IMAGES),
         case(4, 6, (3, 2), (2, 3), 1, (1, 0), x=IMAGES),
@@ -128,6 +135,12 @@ CASES: dict[str, list[Case]] = {
         case(3, 2, 1, True, False, x=IMAGES),
         case(3, 2, 1, ceil_mode=True, divisor_override=5, x=IMAGES),
         case(2, x=(4, 7, 7)),
+    ],
+    "AdaptiveAvgPool1d": [*(case(size, x=(2, 3, 7)) for size in (1, 3, 7, 9)), case(2, x=(3, 7))],
+    "AdaptiveMaxPool1d": [
+        *(case(size, x=(2, 3, 7)) for size in (1, 3, 7, 9)),
+        case(3, True, x=(2, 3, 7)),
+        case(2, return_indices=True, x=(3, 7)),
     ],
     "AdaptiveAvgPool2d": [
         *(case(size, x=IMAGES) for size in (1, 3, (3, 2), (None, 4), (7, 6), (5, 9), (None, None))),
@@ -264,6 +277,8 @@ CASES: dict[str, list[Case]] = {
     "PReLU": [*ACTIVATION, case(3, x=(2, 3)), case(3, 0.1, x=(2, 3, 4, 5))],
     "ELU": [*ACTIVATION, case(0.5, x=(3, 5))],
     "SELU": ACTIVATION,
+    "Mish": ACTIVATION,
+    "Softsign": ACTIVATION,
     "SiLU": ACTIVATION,
     "GELU": [*ACTIVATION, case("tanh", x=(3, 5))],
     "Softplus": [*ACTIVATION, case(3.0, 1.0, x=(3, 5))],
@@ -394,6 +409,7 @@ LARGE = {
     "Bilinear": (40, 30, 20),
     "Conv1d": (40, 60, 5),
     "Conv2d": (20, 60, 5),
+    "ConvTranspose1d": (40, 60, 5),
     "ConvTranspose2d": (20, 60, 5),
     "Embedding": (300, 50),
     "RNN": (60, 100),
