@@ -375,3 +375,25 @@ def test_a_circuit_that_would_be_too_wide_to_read_is_collapsed():
     assert repr(draw(chain(62), collapse="none")) == "<Drawing: circuit of 62 operations on 1 leaf>"
     wide = sum(leaf(i) * x for i in range(60))  # a tree is wide as well, since its sum is a chain
     assert "collapsed" in repr(draw(wide))
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_choice_routes_along_one_strong_wire(after):
+    a, b = leaf(1, "a"), leaf(3, "b")
+    f = np.where(a > b, a, b) * 2 + a
+    if after:
+        f.backward()
+    drawing = draw(f)
+    assert box(drawing, "where")["role"] == ["routes"]
+    assert sum("strong" in kind for kind in classes(drawing)) >= 1
+    if after:
+        assert box(drawing, "leaf b")["gradient"] == ["2"]
+        assert box(drawing, "leaf a")["terms"] == ["= 1 + 0"]
+
+
+def test_a_choice_between_equals_is_left_open():
+    a, b = leaf(2, "a"), leaf(2, "b")
+    f = np.where(a > b, a, b)
+    assert "strong" in classes(draw(f))  # the graph still knows
+    (f * 1).backward()
+    assert "strong" not in classes(draw(f * 1))

@@ -41,12 +41,23 @@ def through(node: Any, position: int, alone: bool) -> tuple[Any, Any]:
     recorded = getattr(parent.grad, "_data", parent.grad) if alone and parent.op is not None else None
     scalar = not node.shape and not parent.shape
     local = answer(node, position, node.value.dtype.type(1)) if scalar else None
+    if local is None and scalar and node.op.name == "where":
+        local = taken(node, position)
     sent = recorded
     if sent is None and arrived is not None:
         sent = answer(node, position, arrived)
+        if sent is None and local is not None:
+            sent = arrived * local
     if scalar and recorded is not None and arrived is not None and not agree(local, arrived, recorded):
         local = recorded / arrived if arrived != 0 else None
     return copied(local), shown_gradient(sent)
+
+
+def taken(node: Any, position: int) -> Any:
+    """Return 1 if a choice took this operand, 0 if another; None where their values do not tell."""
+    values = [operand(node, i) for i in range(len(node.parents))]
+    equal = [value is not UNKNOWN and bool(value == node.value) for value in values]
+    return node.value.dtype.type(equal[position]) if sum(equal) == 1 and UNKNOWN not in values else None
 
 
 def agree(local: Any, arrived: Any, sent: Any) -> bool:
