@@ -20,7 +20,7 @@ Function = Callable[..., Any]
 
 
 def checkpoint(f: Function, *args: Any, **kwargs: Any) -> Any:
-    """Return `f(*args, **kwargs)`, keeping nothing of what it computes: the backward pass runs it again.
+    """Return `f(*args, **kwargs)`, keeping nothing but its arguments: the backward pass runs it again.
 
     That trades time for memory: of a network in n such segments, the activations of one are there at a time. Gradients
     flow to the arguments and to whatever else `f` uses, parameters say; they can be differentiated again. The
@@ -30,7 +30,7 @@ def checkpoint(f: Function, *args: Any, **kwargs: Any) -> Any:
     Parameters
     ----------
     f : returns a tensor, or a nested structure with tensors in it.
-    args, kwargs : its arguments; tensors may be anywhere in nested dicts, lists and tuples.
+    args, kwargs : its arguments; tensors may be anywhere in nested dicts, lists and tuples. Arrays are copied.
 
     Raises
     ------
@@ -48,7 +48,8 @@ def checkpoint(f: Function, *args: Any, **kwargs: Any) -> Any:
     if not modes.is_grad_enabled():
         return f(*args, **kwargs)
     segment = Segment(f, args, kwargs)
-    returned, tracked = segment.run()
+    tensors = tree.mapped(lambda x: snapshot(x) if isinstance(x, Tensor) else x, (args, kwargs))
+    returned, tracked = segment.run(*tensors)
     places = reached(tracked, segment.start)[1]
     if not places:
         return returned
@@ -67,16 +68,15 @@ class Segment:
 
     def __init__(self, f: Function, args: Any, kwargs: Any) -> None:
         self.f = f
-        self.args, self.kwargs = tree.mapped(snapshot, (args, kwargs))
+        self.kept = tree.mapped(snapshot, (args, kwargs))
         self.random_state = random.shared_generator().bit_generator.state
         self.around = outer.get()
         self.start = next(clock)
         self.places: list[Any] = []
         self.kinds: list[Any] = []
 
-    def run(self) -> tuple[Any, list[Tensor]]:
+    def run(self, args: Any, kwargs: Any) -> tuple[Any, list[Tensor]]:
         """Return what the function returns, and the tensors in it that need a gradient."""
-        args, kwargs = tree.mapped(snapshot, (self.args, self.kwargs))  # anew, since it may change them in place
         token = outer.set(self.around)
         try:
             with modes.enable_grad():
@@ -87,13 +87,15 @@ class Segment:
 
     def expect(self, places: list[Any], tracked: list[Tensor]) -> None:
         """Remember what the second run has to agree with."""
+        self.end = next(clock)
         self.places = places
         self.kinds = [(out.shape, out.dtype) for out in tracked]
 
     def back(self, gradients: list[Any]) -> list[Any]:
         """Run the function again, and return the gradient of each place."""
         for place in self.places:
-            if place.version is not None and place.version.changed > self.start:
+            version = place.version
+            if version is not None and (version.changed if place.op is None else version.time) > self.end:
                 raise RuntimeError(
                     f"checkpoint: a tensor of shape {place.shape} that the function reads was overwritten since the "
                     "forward pass, by an optimiser's step say: run it again first"
@@ -101,13 +103,13 @@ class Segment:
         stand_ins = {place: stand_in(place) for place in self.places}
         start = next(clock)
         with restored(self.random_state):
-            _, tracked = self.run()
+            _, tracked = self.run(*tree.mapped(snapshot, self.kept))  # anew, since it may change them in place
         if [(out.shape, out.dtype) for out in tracked] != self.kinds:
             raise RuntimeError(
                 "checkpoint: run again for the backward pass, the function returned other shapes or dtypes"
             )
         newer, older = reached(tracked, start)
-        if {place for place in older if place.seq < self.start} != set(self.places):
+        if self.from_outside(older) != self.from_outside(self.places):
             raise RuntimeError(
                 "checkpoint: run again for the backward pass, the function read other tensors: one that it finds "
                 "outside was changed in place, by h += 1 say, or replaced"
@@ -122,6 +124,10 @@ class Segment:
             roots, gradients, create_graph=create_graph, retain_graph=create_graph, targets=found, partial=True
         )
         return list(found.values())
+
+    def from_outside(self, places: list[Any]) -> set[Any]:
+        """Return those that were there before the first run; leaves that the function makes are of each run."""
+        return {p for p in places if (p.version.born if p.op is None else p.seq) < self.start}
 
 
 @functools.cache

@@ -49,12 +49,16 @@ PENDING: Final = references(pending=True)
 
 
 class Version:
-    """When an array was last overwritten in place, and when the leaf last had other values; shared by views of it."""
+    """When the array of a leaf was last overwritten in place, which its views share.
 
-    __slots__ = ("changed", "time")
+    And of the leaf itself when it was made, and when it last got other values.
+    """
+
+    __slots__ = ("born", "changed", "time")
 
     def __init__(self) -> None:
         self.time = self.changed = 0
+        self.born = next(clock)
 
 
 class Node:

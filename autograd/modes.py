@@ -47,19 +47,19 @@ class _Switch:
     def __init__(self, field: str, value: bool) -> None:
         self._field = field
         self._value = value
-        self._before: list[tuple[int, Mode | None]] = []  # threads that share this switch, and the modes they had
+        self._before: dict[int, list[Mode | None]] = {}  # the modes to go back to, by thread
 
     def __enter__(self) -> None:
         mode = current.get()
-        self._before.append((get_ident(), mode))
+        self._before.setdefault(get_ident(), []).append(mode)
         current.set(changed(mode, self._field, self._value))
 
     def __exit__(self, *exception: object) -> None:
         thread = get_ident()
-        for i in reversed(range(len(self._before))):
-            if self._before[i][0] == thread:
-                current.set(self._before.pop(i)[1])
-                return
+        before = self._before[thread]
+        current.set(before.pop())
+        if not before:
+            del self._before[thread]
 
     def __call__(self, function: Function) -> Function:
         if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
@@ -116,7 +116,7 @@ class set_grad_enabled(_Switch):
 
     def __enter__(self) -> None:
         """Already in force since the call, the first time."""
-        if all(thread != get_ident() for thread, _ in self._before):
+        if get_ident() not in self._before:
             super().__enter__()
 
     def __call__(self, function: Function) -> Function:

@@ -170,7 +170,7 @@ def call_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
     name = f"{module.replace('numpy', 'np')}.{function.__name__}"
     refuse_to_write(name, kwargs.get("out"))
     if function in WRITING:
-        refuse_to_write(name, args[0] if args else next(iter(kwargs.values())))
+        refuse_to_write(name, args[0] if args else kwargs.get(WRITING[function]))
     plain_result = function in PLAIN or (function is np.where and len(args) == 1)
     if function is np.full_like:  # of its first argument it has no more than shape and dtype
         if "a" in kwargs:

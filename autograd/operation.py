@@ -371,7 +371,8 @@ def operation(
 
     Parameters
     ----------
-    forward : the function on arrays. Its parameters without a rule are options. Left out, this is a decorator.
+    forward : the function on arrays. Its parameters without a rule are options, of which NumPy's whole numbers come as
+        Python's. Left out, this is a decorator.
     name : what pictures and messages call it; the forward's name if left out.
     joint : one rule for all inputs, `joint(g, needs, ...)`, where their gradients share work. `needs` has a bool for
         each input; return a gradient (or None) for each. Without `composed` it is written in NumPy like any rule.

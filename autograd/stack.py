@@ -198,7 +198,14 @@ FUNCTIONS: Final[dict[Any, Callable[..., Any]]] = {
 }
 
 
-WRITING: Final = {np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask}
+WRITING: Final = {  # functions that write, and what they call it
+    np.copyto: "dst",
+    np.fill_diagonal: "a",
+    np.place: "arr",
+    np.put: "a",
+    np.put_along_axis: "arr",
+    np.putmask: "a",
+}
 
 
 # Row by row

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import operator
+import os
 import sys
 import warnings
-from _thread import allocate_lock
+from _thread import RLock
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -67,7 +68,9 @@ class Notes:
         return conjugate(tensor) if recorded else conjugate(tensor._data)
 
 
-DEPOSITING: Final = allocate_lock()  # by one thread at a time: two may share a leaf
+DEPOSITING: Final = RLock()  # by one thread at a time: two may share a leaf
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=DEPOSITING._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 class Leaf:
@@ -102,6 +105,7 @@ class Leaf:
         grad = self.grad
         if create_graph or (grad is not None and grad._node is not None):
             gradient = conjugate(gradient)
+            # A copy, since other leaves may be given this very tensor.
             self.grad = ops.copy(gradient) if grad is None else grad + gradient
         elif self.is_scalar:
             value = conjugate(gradient)[()]
@@ -157,7 +161,7 @@ def overwrite(tensor: Tensor, values: Any) -> None:
     if noticed and isinstance(tensor._data, np.ndarray) and tensor._data.flags.writeable:
         tensor._data[...] = values
     else:
-        tensor.data = np.array(values, tensor.dtype)
+        tensor.data = np.array(np.broadcast_to(values, tensor.shape), tensor.dtype)
     tensor.mark_overwritten()
 
 
@@ -165,7 +169,11 @@ def numeric(data: Any, dtype: DTypeLike | None, copy: bool) -> Any:
     """Return `data` as an array of numbers, or a NumPy scalar where it is 0-d."""
     try:
         if dtype is not None and not isinstance(data, (int, float, complex)):
-            holds_numbers(np.asarray(data), data)  # else NumPy makes numbers of text, and NaN of None
+            found = np.asarray(data)
+            if found.dtype.kind != "O" or any(x is None for x in found.flat):  # of None NumPy would make NaN
+                holds_numbers(found, data)
+            if found.dtype.kind == "f":
+                data = found
         array = np.array(data, dtype=dtype) if copy else np.asarray(data, dtype=dtype)
     except (ValueError, TypeError) as error:
         raise type(error)(f"cannot make a tensor of {type(data).__name__}: {error}") from error

@@ -48,6 +48,7 @@ IN_NUMPY: Final = {
 
 
 FUNCTIONS: Final = {  # of PyTorch's, which are no methods
+    "array": "np.stack(tensors); of numbers, Tensor(numbers) makes one",
     "bmm": "x @ y",
     "cat": "np.concatenate(tensors, axis)",
     "chunk": "np.array_split(t, chunks, axis)",
@@ -89,6 +90,7 @@ def point_elsewhere(kind: type) -> None:
 
 def missing(name: str) -> AttributeError:
     """Return the error for a function that the package has not: NumPy's functions take tensors."""
-    found = FUNCTIONS.get(name) or (f"np.{name}" if callable(getattr(np, name, None)) else None)
+    theirs = getattr(np, name, None)
+    found = FUNCTIONS.get(name) or (f"np.{name}" if callable(theirs) and not isinstance(theirs, type) else None)
     hint = f": NumPy's functions take tensors, {found}" if found else ""
     return AttributeError(f"module 'autograd' has no attribute {name!r}{hint}", name=name)

@@ -10,7 +10,7 @@ except ImportError as error:  # HIPS autograd, which has our import name, has no
         f"the package 'autograd' of gategrad cannot be imported: {fault}. HIPS autograd uses the same import name, and "
         "one environment cannot hold both. Make a fresh virtual environment for gategrad, or in this one run\n"
         "    pip uninstall autograd gategrad\n"
-        "    pip install gategrad"
+        "    pip install path/to/gategrad"
     ) from error
 
 # After the check: these import autograd.

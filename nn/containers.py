@@ -267,6 +267,12 @@ class ParameterList(Parameters):
             self.append(value)
         return self
 
+    def __iadd__(self, values: Iterable[Any]) -> ParameterList:
+        return self.extend(values)
+
+    def __contains__(self, value: object) -> bool:
+        return any(value is p for p in self)
+
 
 class ParameterDict(Parameters):
     """Parameters by name, which `parameters()` finds; what is none yet becomes one.

@@ -52,7 +52,7 @@ GAINS |= dict.fromkeys(("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_
 
 
 def write(tensor: T, values: Any, name: str) -> T:
-    """Overwrite a tensor's numbers, in its own memory, and say so to graphs that were recorded with the old ones."""
+    """Overwrite a tensor's numbers; graphs that read the old ones refuse to go on, or keep them."""
     if not isinstance(tensor, Tensor):
         raise TypeError(f"{name}: expected a tensor or parameter, got {type(tensor).__name__}")
     if not tensor.is_leaf:

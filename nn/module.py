@@ -316,15 +316,16 @@ class Module:
 
     def apply(self: M, function: Callable[[Module], Any]) -> M:
         """Call `function` on every part, in order but those inside one before it, and on the module itself last."""
-        stack: list[Module] = [self]
-        found: dict[Module, None] = {}
-        while stack:
-            module = stack.pop()
-            if module not in found:
-                found[module] = None
-                stack.extend(module.children())
-        for module in reversed(found):
-            function(module)
+        seen: set[int] = set()
+
+        def visit(module: Module) -> None:
+            if id(module) not in seen:
+                seen.add(id(module))
+                for child in module.children():
+                    visit(child)
+                function(module)
+
+        visit(self)
         return self
 
     def train(self: M, mode: bool = True) -> M:
@@ -486,9 +487,9 @@ def warn_of_lists(module: Module, places: dict[int, Place]) -> None:
         items = value.values() if isinstance(value, dict) else value
         if any(isinstance(item, Module) and id(item) not in places for item in items):
             warnings.warn(
-                f"{type(module).__name__}.{name} is a {type(value).__name__} with modules in it, whose parameters are "
-                "neither trained nor saved: make it nn.ModuleList(...) or nn.ModuleDict(...), or, if they are to be "
-                "left out, let its name begin with _",
+                f"{type(module).__name__}.{name} is a {type(value).__name__} with modules in it, whose parameters it "
+                "does not find: they are neither trained nor saved with it. Make it nn.ModuleList(...) or "
+                "nn.ModuleDict(...), or, if they are another module's, let its name begin with _",
                 stacklevel=5,
             )
 

@@ -19,6 +19,7 @@ from itertools import accumulate, chain, pairwise
 from typing import Any, Final, Protocol
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
 from autograd import Tensor
@@ -133,11 +134,12 @@ class Flat:
         stepped = list(chain.from_iterable(range(run.first, run.last) for run in runs))
         lent = [i for i in stepped if not self.holds(i)]
         if self.tied(lent, stepped):  # each goes on from what the one before has made of their array
-            for i in stepped:
-                own = self.holds(i)
-                self.update([next(run for run in runs if run.first <= i < run.last).of(i)], group, rule)
-                if not own:
-                    overwrite(self.params[i], self.value_views[i])
+            for run in runs:
+                for i in range(run.first, run.last):
+                    own = self.holds(i)
+                    self.update([run.of(i)], group, rule)
+                    if not own:
+                        overwrite(self.params[i], self.value_views[i])
         else:
             self.update(runs, group, rule)
             for i in lent:
@@ -147,8 +149,10 @@ class Flat:
 
     def tied(self, lent: list[int], stepped: list[int]) -> bool:
         """Whether some parameters whose arrays are not in the buffer share theirs with others."""
-        arrays = [(i, self.params[i]._data) for i in stepped if self.params[i].ndim]
-        return any(i != j and np.may_share_memory(self.params[i]._data, array) for i in lent for j, array in arrays)
+        if not any(self.params[i].ndim for i in lent):
+            return False
+        places = sorted(byte_bounds(p._data) for p in (self.params[i] for i in stepped) if p.ndim)
+        return any(stop > start for (_, stop), (start, _) in pairwise(places))
 
     def gather(self) -> list[Run]:
         """Collect the gradients; return the runs of parameters that have one."""

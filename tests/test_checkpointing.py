@@ -193,3 +193,49 @@ class TestWhatItReadsIsChanged:
         buffer[:] = 100
         y.backward()
         assert x.grad.tolist() == [1.0, 2.0]
+
+
+class TestLeavesThatTheFunctionMakes:
+    def test_for_itself(self):
+        w, x = Tensor([1.0, 2.0], requires_grad=True), Tensor([3.0, 4.0], requires_grad=True)
+
+        def penalty(x):
+            z = x.detach().requires_grad_()
+            (g,) = gradients((z * z * w).sum(), [z], create_graph=True)
+            return (g * g * x).sum()
+
+        checkpoint(penalty, x).backward()
+        found = w.grad.tolist(), x.grad.tolist()
+        w.grad = x.grad = None
+        penalty(x).backward()
+        assert found == (w.grad.tolist(), x.grad.tolist())
+
+    def test_and_keeps(self):
+        kept = {}
+
+        def lazy(x):
+            if "w" not in kept:
+                kept["w"] = Tensor(np.full(2, 3.0), requires_grad=True)
+            return (x * kept["w"]).sum()
+
+        x = Tensor([1.0, 2.0], requires_grad=True)
+        checkpoint(lazy, x).backward()
+        assert (x.grad.tolist(), kept["w"].grad.tolist()) == ([3.0, 3.0], [1.0, 2.0])
+
+
+def test_a_view_that_keeps_its_values_is_not_refused():
+    w = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    v = w[1:]
+    y = checkpoint(lambda v: (v * v).sum(), v)
+    with no_grad():
+        w -= 1.0
+    y.backward()
+    assert w.grad.tolist() == [0.0, 4.0, 6.0]
+
+
+def test_arrays_are_the_callers_own_at_first():
+    seen, buffer, x = [], np.ones(2), Tensor([1.0, 2.0], requires_grad=True)
+    y = checkpoint(lambda x, b: seen.append(b) or (x * b).sum(), x, buffer)
+    assert seen[0] is buffer
+    y.backward()
+    assert seen[1] is not buffer

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import pickle
+import signal
 import threading
 import weakref
 from unittest import mock
@@ -604,3 +606,47 @@ def test_recorded_gradients_of_two_leaves_are_two_tensors():
     with autograd.no_grad():
         a.grad *= 10
     assert (a.grad.tolist(), b.grad.tolist()) == ([10.0, 10.0], [1.0, 1.0])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.filterwarnings("ignore:This process.* is multi-threaded:DeprecationWarning")
+def test_a_child_does_not_wait_for_a_gradient_of_its_parents():
+    big, gradient = Tensor(np.zeros(2_000_000), requires_grad=True), np.ones(2_000_000)
+    stop = threading.Event()
+
+    def work():
+        while not stop.is_set():
+            big.backward(gradient=gradient)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        for _ in range(10):
+            child = os.fork()
+            if not child:
+                x = Tensor(3.0, requires_grad=True)
+                (x * x).backward()
+                os._exit(int(x.grad.item() != 6.0))
+            assert os.waitpid(child, 0)[1] == 0
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_signal_may_run_a_backward_pass_of_its_own():
+    x, y = Tensor(np.zeros(200_000), requires_grad=True), Tensor(2.0, requires_grad=True)
+    handled = []
+
+    def handle(*_):
+        (y * y).backward()
+        handled.append(1)
+
+    before = signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    try:
+        while len(handled) < 20:
+            x.backward(gradient=np.ones(200_000))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert y.grad.item() == 4.0 * len(handled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import numpy as np
@@ -155,3 +156,28 @@ def test_a_switch_that_is_in_force_at_once_can_be_used_again():
         with switch:
             assert not autograd.is_grad_enabled()
         assert autograd.is_grad_enabled()
+
+
+def test_threads_do_not_take_one_anothers_modes():
+    shared, failed = autograd.no_grad(), []
+
+    def work():
+        try:
+            for _ in range(2_000):
+                with shared:
+                    assert not autograd.is_grad_enabled()
+                assert autograd.is_grad_enabled()
+        except Exception as error:
+            failed.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert not failed

@@ -91,3 +91,9 @@ def test_a_fill_value_and_a_complex_sign_do_not_lose_their_gradients():
     with pytest.raises(TypeError, match="sign"):
         np.sign(Tensor([1 + 2j], requires_grad=True))
     assert np.sign(leaf).tolist() == [1.0, 1.0]
+
+
+def test_a_tensor_is_copied_into_an_array():
+    array = np.zeros(2)
+    np.copyto(src=Tensor([1.0, 2.0]), dst=array)
+    assert array.tolist() == [1.0, 2.0]

@@ -533,3 +533,10 @@ def test_what_is_no_number_does_not_become_one(data, dtype):
 def test_a_span_of_time_is_no_operand():
     with pytest.raises(TypeError, match="an operand is a number"):
         Tensor([1, 2]) + np.timedelta64(1, "D")
+
+
+def test_other_numbers_become_floats_where_that_is_asked_for():
+    assert Tensor([Fraction(1, 4)], dtype=np.float64).tolist() == [0.25]
+    assert Tensor([2**70], dtype=np.float64).tolist() == [2.0**70]
+    with pytest.raises(OverflowError):
+        Tensor([300], dtype=np.uint8)

@@ -407,7 +407,9 @@ def data_read(nodes: Sequence[Any], names: trace.Names, passed: bool) -> dict[An
             tensor = None if reference is None else reference()
             if tensor is None and passed:
                 continue
-            name = names.place(leaf) if leaf is not None else None if tensor is None else names.tensor(tensor)
+            name = names.place(leaf) if leaf is not None else None
+            if leaf is None and tensor is not None:
+                name = names.tensor(tensor)
             key = id(value if tensor is None else tensor)
             found[key] = shorten(name or "input"), f"{shape_text(np.shape(value))} {np.asarray(value).dtype}"
     return found

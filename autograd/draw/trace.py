@@ -46,11 +46,14 @@ class Names:
     def add_parameters(self, nodes: Iterable[Any]) -> None:
         """Add what modules that made some of `nodes` call their parameters."""
         scopes = [scope for node in nodes if node.notes is not None for scope in node.notes.scopes]
-        modules = [scope.module() for scope in scopes if scope.module is not None]
-        for module in dict.fromkeys(modules):
-            for name, parameter in module.named_parameters() if module is not None else ():
+        alive = {id(module): module for scope in scopes if scope.module and (module := scope.module()) is not None}
+        found = [(module, dict(module.named_parameters())) for module in alive.values()]
+        several = sum(bool(parameters) for _, parameters in found) > 1
+        for module, parameters in found:
+            for name, parameter in parameters.items():
                 if parameter._leaf is not None:
-                    self.of_place.setdefault(parameter._leaf, name)
+                    called = f"{type(module).__name__}.{name}" if several else name
+                    self.of_place.setdefault(parameter._leaf, called)
 
     def place(self, place: Any) -> str | None:
         own = place.notes.name if place.notes is not None else None

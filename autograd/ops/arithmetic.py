@@ -145,11 +145,12 @@ def power_exponent(g: Array, x: Array, y: Array, out: Array) -> Array:
     if out.dtype.kind == "c":
         x = x + 0j  # the logarithm of a negative number is a complex one
     zero = (x == 0) & (plain(y).real >= 0)
-    if somewhere(zero):
+    some = somewhere(zero)
+    if some:
         x = where(zero, 1.0, x)
     whole = type(x) not in PYTHON_NUMBERS and x.dtype.kind in "iub"
     logarithm = np.log(x.astype(out.dtype) if whole else x)  # of bytes NumPy would make float16
-    return where(zero, 0.0, g * (out * logarithm)) if somewhere(zero) else g * (out * logarithm)
+    return where(zero, 0.0, g * (out * logarithm)) if some else g * (out * logarithm)
 
 
 @operation(x=power_base, y=power_exponent, elementwise=True)

@@ -132,7 +132,9 @@ def lane_length(reduced: Array, x_shape: tuple[int, ...]) -> int:
 def over_lane(reduced: Array, x_shape: tuple[int, ...]) -> Array:
     """Return `reduced` divided by how many elements went into each."""
     length = lane_length(reduced, x_shape)
-    return reduced / length if length <= LARGEST_HALF else reduced * (1 / length)
+    if reduced.dtype == np.float16 and length > LARGEST_HALF:
+        return (reduced.astype(np.float32) / length).astype(np.float16)
+    return reduced / length
 
 
 def others_multiplied(g: Array, x: Array, out: Array, axis: Axis, keepdims: bool) -> Array:
@@ -226,11 +228,9 @@ def share(g: Array, winners: Array, axis: Axis) -> Array:
 
 def divided(g: Array, count: Array) -> Array:
     """Return `g` in its dtype, divided by whole numbers that may be too large for that."""
-    dtype = np.empty(0, g.dtype).real.dtype
-    if dtype != np.float16:
-        return g / count.astype(dtype)
-    with np.errstate(divide="ignore"):
-        return g * (1 / count).astype(dtype)
+    if g.dtype == np.float16:
+        return (g.astype(np.float32) / count.astype(np.float32)).astype(np.float16)
+    return g / count.astype(np.empty(0, g.dtype).real.dtype)
 
 
 def share_among_winners(g: Array, x: Array, out: Array, axis: Axis, keepdims: bool) -> Array:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import autograd
+import nn
+import optim
 from autograd import Tensor
 from nn import Parameter, init
 
@@ -132,3 +134,14 @@ def test_what_does_not_fit_is_refused():
             call()
     with pytest.raises(TypeError, match="zeros_: expected a tensor or parameter, got ndarray"):
         init.zeros_(np.zeros(3))
+
+
+def test_a_frozen_parameter_keeps_its_shape():
+    net = nn.Linear(3, 2)
+    optimizer = optim.SGD(net.parameters(), lr=0.1)
+    net(np.ones((1, 3))).sum().backward()
+    optimizer.step()  # from now on their arrays are parts of a buffer
+    net.requires_grad_(False)
+    nn.init.zeros_(net.bias)
+    nn.init.constant_(net.weight, 1.0)
+    assert (net.bias.tolist(), net.weight.tolist()) == ([0.0, 0.0], [[1.0] * 3] * 2)

@@ -704,3 +704,16 @@ class TestParameterDict:
             del scales["mean"]
         with pytest.raises(KeyError, match="no dot"):
             scales["a.b"] = [1.0]
+
+
+def test_apply_calls_a_shared_part_before_what_contains_it():
+    class Around(nn.Module):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner = inner
+
+    whole, inner = nn.Module(), nn.ReLU()
+    whole.first, whole.second = Around(inner), inner
+    seen = []
+    whole.apply(lambda module: seen.append(type(module).__name__))
+    assert seen == ["ReLU", "Around", "Module"]

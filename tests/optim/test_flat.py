@@ -308,3 +308,16 @@ def test_parameters_that_share_an_array_are_stepped_one_after_another(kind, earl
     assert np.array_equal(tied, same)
     lost = 0 if early else 0.5  # what the second had come to before it took over the first's array
     assert np.allclose(tied, first + second + [0, lost])
+
+
+def test_looking_for_shared_arrays_does_not_take_the_square_of_the_time(monkeypatch):
+    asked = []
+    monkeypatch.setattr(flat, "byte_bounds", lambda array: asked.append(1) or np.lib.array_utils.byte_bounds(array))
+    params = [nn.Parameter(np.ones(2)) for _ in range(50)] + [nn.Parameter(1.0) for _ in range(50)]
+    views = [p.numpy() for p in params[:50]]
+    optimizer = optim.SGD(params, lr=0.5)
+    for p in params:
+        p.grad = Tensor(np.ones(p.shape, np.float32))
+    optimizer.step()
+    assert len(asked) == 50
+    assert all(view.tolist() == [0.5, 0.5] for view in views)
