@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
-from typing import Any, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
 from autograd import Tensor
 from autograd.modes import NO_GRAD, current
@@ -12,6 +12,7 @@ from nn.parameter import Parameter
 from nn.unrecorded import call_in_row
 
 S = TypeVar("S", bound="Row")
+V = TypeVar("V")
 
 
 class Row(Module):
@@ -157,29 +158,23 @@ class ModuleList(Row):
         return tree(type(self).__name__, "", lines)
 
 
-class ModuleDict(Module):
-    """Modules by name, which `parameters()` finds, unlike those of a plain dict.
+class ByName(Module, Generic[V]):
+    """What `ModuleDict` and `ParameterDict` share: attributes of one kind, by their names."""
 
-    >>> import nn
-    >>> heads = nn.ModuleDict({"mean": nn.Linear(4, 2), "spread": nn.Linear(4, 2)})
-    >>> heads["mean"]([[1.0, 2.0, 3.0, 4.0]]).shape
-    (1, 2)
-    >>> list(heads)
-    ['mean', 'spread']
-    """
+    kind: type[V]
 
-    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
+    def __init__(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> None:
         super().__init__()
-        self.update(modules)
+        self.update(values)
 
-    def _named(self) -> dict[str, Module]:
-        return {name: value for name, value in vars(self).items() if isinstance(value, Module)}
+    def _named(self) -> dict[str, V]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, self.kind)}
 
-    def __getitem__(self, key: str) -> Module:
+    def __getitem__(self, key: str) -> V:
         return self._named()[key]
 
-    def __setitem__(self, key: str, module: Module) -> None:
-        self.add_module(key, checked(module))
+    def __setitem__(self, key: str, value: Any) -> None:
+        raise NotImplementedError
 
     def __delitem__(self, key: str) -> None:
         if key not in self:
@@ -198,38 +193,42 @@ class ModuleDict(Module):
     def keys(self) -> KeysView[str]:
         return self._named().keys()
 
-    def values(self) -> ValuesView[Module]:
+    def values(self) -> ValuesView[V]:
         return self._named().values()
 
-    def items(self) -> ItemsView[str, Module]:
+    def items(self) -> ItemsView[str, V]:
         return self._named().items()
 
-    def pop(self, key: str) -> Module:
-        """Remove the module of that name, and return it."""
-        module = self[key]
+    def pop(self, key: str) -> V:
+        """Remove what has that name, and return it."""
+        value = self[key]
         del self[key]
-        return module
+        return value
 
-    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
-        """Add modules by name, in place of those that had the names."""
-        for key, module in dict(modules).items():
-            self[key] = module
-
-
-class Parameters(Module):
-    """What `ParameterList` and `ParameterDict` share."""
-
-    def _named(self) -> dict[str, Parameter]:
-        return {name: value for name, value in vars(self).items() if isinstance(value, Parameter)}
-
-    def __len__(self) -> int:
-        return len(self._named())
-
-    def extra_repr(self) -> str:
-        return ", ".join(f"{name}: {p.shape} {p.dtype}" for name, p in self._named().items())
+    def update(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
+        """Add some by name, in place of those that had the names."""
+        for key, value in dict(values).items():
+            self[key] = value
 
 
-class ParameterList(Parameters):
+class ModuleDict(ByName[Module]):
+    """Modules by name, which `parameters()` finds, unlike those of a plain dict.
+
+    >>> import nn
+    >>> heads = nn.ModuleDict({"mean": nn.Linear(4, 2), "spread": nn.Linear(4, 2)})
+    >>> heads["mean"]([[1.0, 2.0, 3.0, 4.0]]).shape
+    (1, 2)
+    >>> list(heads)
+    ['mean', 'spread']
+    """
+
+    kind = Module
+
+    def __setitem__(self, key: str, module: Module) -> None:
+        self.add_module(key, checked(module))
+
+
+class ParameterList(Module):
     """Parameters in a list, which `parameters()` finds; what is none yet becomes one.
 
     >>> import nn, numpy as np
@@ -241,6 +240,12 @@ class ParameterList(Parameters):
     def __init__(self, values: Iterable[Any] = ()) -> None:
         super().__init__()
         self.extend(values)
+
+    def _named(self) -> dict[str, Parameter]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, Parameter)}
+
+    def __len__(self) -> int:
+        return len(self._named())
 
     def __iter__(self) -> Iterator[Parameter]:
         return iter(self._named().values())
@@ -273,8 +278,11 @@ class ParameterList(Parameters):
     def __contains__(self, value: object) -> bool:
         return any(value is p for p in self)
 
+    def extra_repr(self) -> str:
+        return listed(self._named())
 
-class ParameterDict(Parameters):
+
+class ParameterDict(ByName[Parameter]):
     """Parameters by name, which `parameters()` finds; what is none yet becomes one.
 
     >>> import nn, numpy as np
@@ -283,40 +291,17 @@ class ParameterDict(Parameters):
     ([1.0, 1.0], ['mean', 'spread'])
     """
 
-    def __init__(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> None:
-        super().__init__()
-        self.update(values)
-
-    def __getitem__(self, key: str) -> Parameter:
-        return self._named()[key]
+    kind = Parameter
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.register_parameter(key, learned(value))
 
-    def __delitem__(self, key: str) -> None:
-        if key not in self:
-            raise KeyError(key)
-        delattr(self, key)
+    def extra_repr(self) -> str:
+        return listed(self._named())
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._named()
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._named())
-
-    def keys(self) -> KeysView[str]:
-        return self._named().keys()
-
-    def values(self) -> ValuesView[Parameter]:
-        return self._named().values()
-
-    def items(self) -> ItemsView[str, Parameter]:
-        return self._named().items()
-
-    def update(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
-        """Add parameters by name, in place of those that had the names."""
-        for key, value in dict(values).items():
-            self[key] = value
+def listed(parameters: Mapping[str, Parameter]) -> str:
+    return ", ".join(f"{name}: {p.shape} {p.dtype}" for name, p in parameters.items())
 
 
 def learned(value: Any) -> Parameter:
