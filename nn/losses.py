@@ -6,7 +6,7 @@ from typing import Any
 
 from autograd import Tensor
 from nn import loss_functions as F
-from nn.casting import plain
+from nn.casting import plain, without_gradient
 from nn.cross_entropy import reduction_of
 from nn.module import Module
 
@@ -132,7 +132,9 @@ class BCEWithLogitsLoss(WeightedLoss):
 
     def __init__(self, weight: Any = None, reduction: str = "mean", pos_weight: Any = None) -> None:
         super().__init__(weight, reduction)
-        self.register_buffer("pos_weight", None if pos_weight is None else Tensor(plain(pos_weight)))
+        self.register_buffer(
+            "pos_weight", None if pos_weight is None else Tensor(without_gradient(pos_weight, "pos_weight"))
+        )
 
     def forward(self, input: Any, target: Any) -> Tensor:
         return F.binary_cross_entropy_with_logits(input, target, self.weight, self.reduction, self.pos_weight)

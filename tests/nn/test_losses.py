@@ -491,3 +491,8 @@ def test_weights_that_require_a_gradient_are_refused(loss):
         loss(x, w)
     with no_grad():
         assert loss(x, w).item() == loss(x, w.detach()).item()
+
+
+def test_a_weight_of_the_positive_class_that_requires_a_gradient_is_refused_when_it_is_given():
+    with pytest.raises(TypeError, match="pos_weight has no gradient"):
+        nn.BCEWithLogitsLoss(pos_weight=Tensor([1.0, 2.0], requires_grad=True))
