@@ -48,21 +48,18 @@ IN_NUMPY: Final = {
 
 
 FUNCTIONS: Final = {  # of PyTorch's, which are no methods
+    **{word: IN_NUMPY[word] for word in ("chunk", "gather", "norm", "unsqueeze")},
     "array": "np.stack(tensors); of numbers, Tensor(numbers) makes one",
     "bmm": "x @ y",
     "cat": "np.concatenate(tensors, axis)",
-    "chunk": "np.array_split(t, chunks, axis)",
     "clamp": "np.clip(t, min, max)",
-    "gather": "np.take_along_axis(t, indices, axis)",
     "mm": "x @ y",
     "mul": "x * y",
-    "norm": "np.linalg.norm(t)",
     "pow": "x ** y",
     "relu": "nn.functional.relu(t)",
     "sigmoid": "nn.functional.sigmoid(t)",
     "softmax": "nn.functional.softmax(t, axis)",
     "sub": "x - y",
-    "unsqueeze": "np.expand_dims(t, axis)",
 }
 
 

@@ -172,17 +172,20 @@ class Optimizer:
     def flats(self, position: int) -> list[Flat]:
         """Return the buffers of a group: one for each dtype. They are made at the first step, and again if need be."""
         if len(self._flats) != len(self.param_groups):  # somebody has changed that list
-            state = self.state
-            self._flats = [[] for _ in self.param_groups]
-            self._flattened = [[] for _ in self.param_groups]
-            for i in range(len(self.param_groups)):
-                self.flatten(i, state)
+            self.flatten_all(self.state)
         params = self.param_groups[position]["params"]
         flattened = self._flattened[position]
         same = len(flattened) == len(params) and all(map(operator.is_, flattened, params))
         if not (same and all(flat.fits() for flat in self._flats[position])):
             self.flatten(position, self.state)
         return self._flats[position]
+
+    def flatten_all(self, state: Mapping[Tensor, Mapping[str, Any]]) -> None:
+        """Make the buffers of all groups anew, with `state` in them."""
+        self._flats = [[] for _ in self.param_groups]
+        self._flattened = [[] for _ in self.param_groups]
+        for position in range(len(self.param_groups)):
+            self.flatten(position, state)
 
     def flatten(self, position: int, state: Mapping[Tensor, Mapping[str, Any]]) -> None:
         """Make the buffers of a group anew, with `state` in them."""
@@ -323,11 +326,8 @@ class Optimizer:
     def __setstate__(self, state: dict[str, Any]) -> None:
         found = state.pop("_states")
         self.__dict__.update(state)
-        self._flats = [[] for _ in self.param_groups]
-        self._flattened = [[] for _ in self.param_groups]
         states = {p: s for p, s in zip(self.parameters(), found, strict=True) if s is not None}
-        for position in range(len(self.param_groups)):
-            self.flatten(position, states)
+        self.flatten_all(states)
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
