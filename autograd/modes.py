@@ -42,11 +42,11 @@ NO_GRAD: Final = changed(None, "grad", False)
 class _Switch:
     """A context manager and decorator that changes one field of the mode and restores it."""
 
-    __slots__ = ("_before", "_field", "_value")
+    __slots__ = ("_before",)
+    _field: str
+    _value: bool = True
 
-    def __init__(self, field: str, value: bool) -> None:
-        self._field = field
-        self._value = value
+    def __init__(self) -> None:
         self._before: dict[int, list[Mode | None]] = {}  # the modes to go back to, by thread
 
     def __enter__(self) -> None:
@@ -71,8 +71,11 @@ class _Switch:
 
         @functools.wraps(function)
         def inside(*args: Any, **kwargs: Any) -> Any:
-            with _Switch(field, value):
+            token = current.set(changed(current.get(), field, value))
+            try:
                 return function(*args, **kwargs)
+            finally:
+                current.reset(token)
 
         return cast(Function, inside)
 
@@ -90,15 +93,16 @@ class no_grad(_Switch):
     False
     """
 
-    def __init__(self) -> None:
-        super().__init__("grad", False)
+    __slots__ = ()
+    _field = "grad"
+    _value = False
 
 
 class enable_grad(_Switch):
     """Record again inside a `no_grad` block. A context manager and a decorator."""
 
-    def __init__(self) -> None:
-        super().__init__("grad", True)
+    __slots__ = ()
+    _field = "grad"
 
 
 class set_grad_enabled(_Switch):
@@ -110,8 +114,12 @@ class set_grad_enabled(_Switch):
     False
     """
 
+    __slots__ = ("_value",)
+    _field = "grad"
+
     def __init__(self, mode: bool) -> None:
-        super().__init__("grad", bool(mode))
+        super().__init__()
+        self._value = bool(mode)
         super().__enter__()
 
     def __enter__(self) -> None:
@@ -140,8 +148,8 @@ class anomaly_mode(_Switch):
     log made Inf at index (1,)
     """
 
-    def __init__(self) -> None:
-        super().__init__("anomaly", True)
+    __slots__ = ()
+    _field = "anomaly"
 
 
 class record(_Switch):
@@ -150,8 +158,8 @@ class record(_Switch):
     Nodes of 0-d tensors always do so; those of larger tensors only inside this block.
     """
 
-    def __init__(self) -> None:
-        super().__init__("values", True)
+    __slots__ = ()
+    _field = "values"
 
 
 def is_grad_enabled() -> bool:

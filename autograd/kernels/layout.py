@@ -21,14 +21,16 @@ ROWS: Final = "rows"
 
 def channels_last(images: Array) -> bool:
     """Whether the channels of a pixel lie together in memory."""
-    return bool(images.shape[1] > 1 and images.strides[1] == images.itemsize and images.strides[-1] > images.itemsize)
+    strides, itemsize = images.strides, images.itemsize
+    return bool(strides[1] == itemsize < strides[-1] and images.shape[1] > 1)
 
 
 def order_of(images: Array) -> str:
     """Return how images lie in memory; FIRST if in none of these ways."""
     if channels_last(images):
         return LAST
-    if images.ndim == 4 and images.shape[1] > 1 and images.strides[2] > images.strides[1] > images.strides[3]:
+    strides = images.strides
+    if len(strides) == 4 and strides[2] > strides[1] > strides[3] and images.shape[1] > 1:
         return ROWS
     return FIRST
 

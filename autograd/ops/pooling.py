@@ -27,7 +27,7 @@ FEW: Final = 16  # numbers of a window that are quicker added up place by place:
 
 def filled(x: Array, windows: Windows, value: Any) -> Array:
     """Return images padded with `value`."""
-    if not any((*windows.before, *windows.after)):
+    if not any(windows.before) and not any(windows.after):
         return x
     padded = new_images(order_of(x), (*x.shape[:2], *windows.padded), x.dtype)
     padded[...] = value
