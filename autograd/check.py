@@ -94,7 +94,7 @@ def gradgradcheck(
             first.run(directions)
             return
         rng = np.random.default_rng(1)
-        seeds = [complex_like(random_direction(real_size(out._data), rng), out._data) for out in connected]
+        seeds = [complex_like(random_direction(real_size(out._array), rng), out._array) for out in connected]
         count = len(inputs)
 
         def first_order(*arguments: Any) -> tuple[Tensor, ...]:
@@ -146,7 +146,7 @@ class Check:
             f"input {i}" + (f" {x.name!r}" if x.name else "")
             for i, x in zip(self.positions, self.variables, strict=True)
         ]
-        watched = [np.array(x._data) for x in self.variables]
+        watched = [np.array(x._array) for x in self.variables]
         returned = function(*self.arguments)
         self.outputs = results(returned)
         fields = getattr(returned, "_fields", None)
@@ -160,7 +160,7 @@ class Check:
         if not checked:
             raise ValueError("nothing to check: the function returned nothing floating or complex")
         self.refuse_chance()
-        size_in = sum(real_size(x._data) for x in self.variables)
+        size_in = sum(real_size(x._array) for x in self.variables)
         size_out = sum(real_size(plain(self.outputs[k])) for k in checked)
         if directions is None:
             directions = "all" if size_in + size_out <= WHOLE else "random"
@@ -173,7 +173,7 @@ class Check:
                 return np.eye(size)
             return np.array([random_direction(size, rng) for _ in range(int(directions))])
 
-        ways = [chosen(real_size(x._data)) for x in self.variables]
+        ways = [chosen(real_size(x._array)) for x in self.variables]
         differences = [[self.difference(i, way) for way in ways[i]] for i in range(len(ways))]
         for k in checked:
             seeds = chosen(real_size(plain(self.outputs[k])))
@@ -195,14 +195,14 @@ class Check:
     def difference(self, i: int, way: Real) -> list[Real]:
         """Return the derivative of each output when input `i` moves along `way`, by central differences."""
         x = self.variables[i]
-        step = complex_like(self.eps * way, x._data)
-        after = self.values_with(x, x._data + step)
-        before = self.values_with(x, x._data - step)
+        step = complex_like(self.eps * way, x._array)
+        after = self.values_with(x, x._array + step)
+        before = self.values_with(x, x._array - step)
         return [(a - b) / (2 * self.eps) for a, b in zip(after, before, strict=True)]
 
     def values_with(self, x: Tensor, data: Any) -> list[Real]:
         """Return the outputs, as real numbers, with other data in one input."""
-        kept = x._data
+        kept = x._array
         try:
             hold(x, data)
             with modes.no_grad():
@@ -214,32 +214,32 @@ class Check:
         """Return what the rules say of each input when `seed` is the gradient of output `k`."""
         out = self.outputs[k]
         if not (isinstance(out, Tensor) and out.requires_grad):
-            return [np.zeros(real_size(x._data)) for x in self.variables]
-        given = wrap(complex_like(seed, out._data), None)
-        kept = np.array(given._data)
+            return [np.zeros(real_size(x._array)) for x in self.variables]
+        given = wrap(complex_like(seed, out._array), None)
+        kept = np.array(given._array)
         try:
             found = gradients(out, self.variables, given, retain_graph=True)
         except Exception as error:
             raise GradcheckError(
                 f"the backward pass of {self.output_names[k]} raised {type(error).__name__}: {error}"
             ) from error
-        if not np.array_equal(given._data, kept):
+        if not np.array_equal(given._array, kept):
             raise GradcheckError(f"the backward pass of {self.output_names[k]} changed the gradient that it was given")
         self.refuse_change(self.watched, f"the backward pass of {self.output_names[k]}")
         for name, x, g in zip(self.input_names, self.variables, found, strict=True):
             if g.shape != x.shape or g.dtype != x.dtype:
                 raise GradcheckError(f"the gradient of {name} is {g.shape} {g.dtype}, not {x.shape} {x.dtype}")
-        return [real_copy(g._data) for g in found]
+        return [real_copy(g._array) for g in found]
 
     def refuse_change(self, watched: list[Any], who: str) -> None:
         for name, x, before in zip(self.input_names, self.variables, watched, strict=True):
-            if not np.array_equal(x._data, before, equal_nan=True):
+            if not np.array_equal(x._array, before, equal_nan=True):
                 raise GradcheckError(f"{who} changed {name}")
 
     def refuse_chance(self) -> None:
         """Raise unless a second run returns what the first did (but for the order in which threads may add)."""
         x = self.variables[0]
-        again = self.values_with(x, x._data)
+        again = self.values_with(x, x._array)
         for name, out, second in zip(self.output_names, self.outputs, again, strict=True):
             first = real_copy(plain(out))
             if first.shape != second.shape or not np.allclose(first, second, rtol=1e-8, atol=1e-10, equal_nan=True):
@@ -259,7 +259,7 @@ class Check:
         way = halved(way, lambda part: off(error(seed, part)))
         seed = halved(seed, lambda part: off(error(part, way)))
         ours, theirs = error(seed / seed.sum(), way / way.sum())
-        by_input = element(way, self.variables[i]._data)
+        by_input = element(way, self.variables[i]._array)
         of_output = element(seed, plain(self.outputs[k]))
         raise GradcheckError(
             f"{self.output_names[k]}{of_output} by {self.input_names[i]}{by_input}: the gradient is {ours:.9g}, "
@@ -315,7 +315,7 @@ def tracked(outputs: list[Any]) -> list[Tensor]:
 
 
 def plain(out: Any) -> Any:
-    return out._data if isinstance(out, Tensor) else np.asarray(out)
+    return out._array if isinstance(out, Tensor) else np.asarray(out)
 
 
 def kind(out: Any) -> str:
@@ -324,7 +324,7 @@ def kind(out: Any) -> str:
 
 def hold(x: Tensor, data: Any) -> None:
     """Give a tensor other data, without a sign of it: shape and dtype stay."""
-    x._data = data
+    x._array = data
     if x._leaf is not None:
         x._leaf.hold(data)
 

@@ -54,7 +54,7 @@ def checkpoint(f: Function, *args: Any, **kwargs: Any) -> Any:
     if not places:
         return returned
     segment.expect(places, tracked)
-    arrays = tuple(out._data for out in tracked)
+    arrays = tuple(out._array for out in tracked)
     several = len(arrays) > 1
     nothing = (None,) * len(places)  # in place of their arrays, which no rule reads
     op = checkpointed(len(arrays))
@@ -177,7 +177,7 @@ def snapshot(x: Any) -> Any:
     """Return a tensor, or an array, that stays as `x` is now, whatever is assigned to `x` later."""
     if isinstance(x, np.ndarray):
         return x.copy()
-    return wrap(x._data, x._node) if isinstance(x, Tensor) else x
+    return wrap(x._array, x._node) if isinstance(x, Tensor) else x
 
 
 def is_tracked(x: Any) -> bool:

@@ -41,7 +41,7 @@ def from_numpy(array: NDArray[Any], *, requires_grad: bool = False, name: str | 
         )
     data = numeric(array, None, copy=False)
     result = finished(wrap(data, None), requires_grad, name)
-    result._data = data  # `requires_grad` would have made it one of its own
+    result._array = data  # `requires_grad` would have made it one of its own
     return result
 
 

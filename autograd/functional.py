@@ -194,7 +194,7 @@ class Call:
         if isinstance(x, Tensor):
             if x._node is not None:
                 return identity(x)
-            array, what = np.asarray(x._data), f"a tensor of {x.dtype}"
+            array, what = np.asarray(x._array), f"a tensor of {x.dtype}"
         else:
             array = np.asarray(x)
             what = repr(x) if isinstance(x, (int, str)) else f"{type(x).__name__} of {array.dtype}"
@@ -255,12 +255,12 @@ class Call:
 
     def value(self) -> Any:
         """Return what the function returned, without history unless an outer derivative goes on through it."""
-        return self.as_returned(self.outputs if self.recording else [wrap(out._data, None) for out in self.outputs])
+        return self.as_returned(self.outputs if self.recording else [wrap(out._array, None) for out in self.outputs])
 
 
 def handed(x: Tensor, as_tensor: bool) -> Any:
     """Return a result as the caller gets it: as a tensor where that was given, or where it has a history."""
-    return x if as_tensor or x._node is not None else x._data
+    return x if as_tensor or x._node is not None else x._array
 
 
 def titled(function: Function, who: str, f: Function) -> Function:
@@ -409,7 +409,7 @@ def blocks(call: Call, out: Tensor) -> list[Tensor]:
             with modes.enable_grad():
                 whole = np.stack([row[k] for row in rows]).reshape(shape)  # type: ignore[assignment]
         else:
-            whole = wrap(np.array([row[k]._data for row in rows]).reshape(shape)[()], None)
+            whole = wrap(np.array([row[k]._array for row in rows]).reshape(shape)[()], None)
         found.append(whole)
     return found
 

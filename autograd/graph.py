@@ -270,7 +270,7 @@ def backward(
                     "hands to the next, as the state of a recurrent net, is to be detached: h = h.detach()"
                 )
             if node.value is not None and not stacked:
-                node.grad = gradient._data if create_graph else gradient
+                node.grad = gradient._array if create_graph else gradient
             rules = op.rules
             if special or not op.plain:
                 if deferring and op.joint is not None:  # it may call what users wrote, which may change arrays

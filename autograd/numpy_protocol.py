@@ -98,7 +98,7 @@ def leaves(structure: Any) -> Iterator[Tensor]:
 def plain(structure: Any) -> Any:
     """Return arguments with arrays in place of tensors."""
     if isinstance(structure, Tensor):
-        return structure._data
+        return structure._array
     if isinstance(structure, (list, tuple)):
         parts = [plain(item) for item in structure]
         return type(structure)(*parts) if hasattr(structure, "_fields") else type(structure)(parts)

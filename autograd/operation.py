@@ -277,7 +277,7 @@ class Operation:
     def search_gradient(self, sent: Any, node: Any) -> None:
         """In anomaly mode: raise if the gradient that a rule returned holds NaN or Inf."""
         line = node.notes.line if node.notes is not None else None
-        anomaly.search(sent._data if isinstance(sent, Tensor) else sent, f"the gradient of {self.name}", line)
+        anomaly.search(sent._array if isinstance(sent, Tensor) else sent, f"the gradient of {self.name}", line)
 
 
 def parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], dict[str, Any], bool]:

@@ -36,7 +36,7 @@ def unary(op: Operation) -> Callable[..., Any]:
     def call(x: Any) -> Any:
         if not isinstance(x, Tensor):
             return forward(x)
-        a = x._data
+        a = x._array
         parent = x._node
         try:
             if a.__class__ is ndarray and a.size >= large:
@@ -53,7 +53,7 @@ def unary(op: Operation) -> Callable[..., Any]:
             if not mode.grad:
                 parent = None
         result = new(Tensor)
-        result._data = out
+        result._array = out
         result._leaf = None
         if parent is None:
             result._node = None
@@ -86,15 +86,15 @@ def binary(op: Operation) -> Callable[..., Any]:
 
     def call(x: Any, y: Any) -> Any:
         if isinstance(x, Tensor):
-            a = x._data
+            a = x._array
             p = x._node
         elif isinstance(y, Tensor):
-            a = x if type(x) in IMMUTABLE else op.constant(x, y._node is not None, y._data)
+            a = x if type(x) in IMMUTABLE else op.constant(x, y._node is not None, y._array)
             p = None
         else:
             return forward(x, y)
         if isinstance(y, Tensor):
-            b = y._data
+            b = y._array
             q = y._node
         else:
             b = y if type(y) in IMMUTABLE else op.constant(y, p is not None)
@@ -114,7 +114,7 @@ def binary(op: Operation) -> Callable[..., Any]:
             if not mode.grad:
                 p = q = None
         result = new(Tensor)
-        result._data = out
+        result._array = out
         result._leaf = None
         if p is None:
             if q is None:
@@ -164,7 +164,7 @@ def general(op: Operation) -> Callable[..., Any]:
             x = bound[position]
             if isinstance(x, Tensor):
                 seen += 1
-                values[position] = x._data
+                values[position] = x._array
                 if x._node is not None:
                     parents[i] = x._node
                     needed |= 1 << i
@@ -218,7 +218,7 @@ def variadic(op: Operation) -> Callable[..., Any]:
         needed = any(p is not None for p in parents)
         seen = any(isinstance(x, Tensor) for x in operands)
         if seen:
-            values[first] = tuple(x._data if isinstance(x, Tensor) else op.constant(x, needed) for x in operands)
+            values[first] = tuple(x._array if isinstance(x, Tensor) else op.constant(x, needed) for x in operands)
         options = dict(zip(op.names[first + 1 :], values[first + 1 :], strict=True))
         try:
             out = forward(*values[:first], *values[first], **options)
@@ -235,7 +235,7 @@ def option(op: Operation, name: str, value: Tensor) -> Any:
     """Return the array of a tensor given for an argument that has no gradient rule."""
     if value._node is not None and modes.is_grad_enabled():
         raise TypeError(f"{op.name} has no gradient with respect to {name!r}: pass {name}.detach() if none is wanted")
-    return value._data
+    return value._array
 
 
 def constants_of(parents: Sequence[Any], arrays: Sequence[Any], operands: Sequence[Any]) -> tuple[Any, ...]:

@@ -65,7 +65,7 @@ class Notes:
             tensor = answer
         if self.retain:
             self.grad = tensor if self.grad is None else self.grad + tensor
-        return conjugate(tensor) if recorded else conjugate(tensor._data)
+        return conjugate(tensor) if recorded else conjugate(tensor._array)
 
 
 DEPOSITING: Final = RLock()  # by one thread at a time: two may share a leaf
@@ -109,15 +109,15 @@ class Leaf:
             self.grad = ops.copy(gradient) if grad is None else grad + gradient
         elif self.is_scalar:
             value = conjugate(gradient)[()]
-            self.grad = wrap(value if grad is None else grad._data + value, None)
+            self.grad = wrap(value if grad is None else grad._array + value, None)
         elif grad is None:
             fresh = fresh and isinstance(gradient, np.ndarray) and gradient.base is None
             if not (fresh and gradient.flags.carray):
                 gradient = np.array(gradient, order="C")
             self.grad = wrap(conjugate(gradient), None)
         else:
-            grad._data = writable(grad)
-            grad._data += conjugate(gradient)
+            grad._array = writable(grad)
+            grad._array += conjugate(gradient)
 
 
 def conjugate(gradient: Any) -> Any:
@@ -128,7 +128,7 @@ def conjugate(gradient: Any) -> Any:
 def wrap(data: Any, node: Any) -> Tensor:
     """Return a Tensor of `data`, without a copy, made by `node`."""
     tensor = new(Tensor)
-    tensor._data = data
+    tensor._array = data
     tensor._node = node
     tensor._leaf = None
     return tensor
@@ -137,19 +137,19 @@ def wrap(data: Any, node: Any) -> Tensor:
 def references_of_slot() -> int:
     """Return what `sys.getrefcount` says of an array that only a tensor holds: it varies with the interpreter."""
     tensor = wrap(np.zeros(1), None)
-    return sys.getrefcount(tensor._data)
+    return sys.getrefcount(tensor._array)
 
 
 def held_alone(tensor: Tensor) -> bool:
     """Whether nothing but the tensor can see its array: no view, no other tensor, no rule that will read it."""
-    if sys.getrefcount(tensor._data) > HELD_BY_SLOT or not isinstance(tensor._data, np.ndarray):
+    if sys.getrefcount(tensor._array) > HELD_BY_SLOT or not isinstance(tensor._array, np.ndarray):
         return False
-    return tensor._data.base is None and tensor._data.flags.writeable
+    return tensor._array.base is None and tensor._array.flags.writeable
 
 
 def writable(tensor: Tensor) -> NDArray[Any]:
     """Return the tensor's array if nothing else can see it, else a copy: what a rule reads is never overwritten."""
-    return tensor._data if held_alone(tensor) else np.array(tensor._data)
+    return tensor._array if held_alone(tensor) else np.array(tensor._array)
 
 
 def overwrite(tensor: Tensor, values: Any) -> None:
@@ -158,8 +158,8 @@ def overwrite(tensor: Tensor, values: Any) -> None:
     Where it needs no gradient, no graph would notice: then it gets another array, if anything else sees its own.
     """
     noticed = tensor.requires_grad or held_alone(tensor)
-    if noticed and isinstance(tensor._data, np.ndarray) and tensor._data.flags.writeable:
-        tensor._data[...] = values
+    if noticed and isinstance(tensor._array, np.ndarray) and tensor._array.flags.writeable:
+        tensor._array[...] = values
     else:
         tensor.data = np.array(np.broadcast_to(values, tensor.shape), tensor.dtype)
     tensor.mark_overwritten()
@@ -190,7 +190,7 @@ def holds_numbers(array: Any, data: Any) -> None:
 def restore(cls: type[Self], array: NDArray[Any], requires_grad: bool, name: str | None) -> Self:
     """Return a tensor of class `cls` that owns `array`: what copies and pickles are made of."""
     tensor = new(cls)
-    tensor._data = array if array.ndim or cls is not Tensor else array[()]
+    tensor._array = array if array.ndim or cls is not Tensor else array[()]
     tensor._node = tensor._leaf = None
     tensor.requires_grad_(requires_grad)
     if name is not None:
@@ -223,9 +223,10 @@ class Tensor:
     (-12.0, -4.0, -4.0, 3.0)
     """
 
-    __slots__ = ("__weakref__", "_data", "_leaf", "_node")
+    __slots__ = ("__weakref__", "_array", "_leaf", "_node")
 
-    _data: Any  # an array, or a NumPy scalar where 0-d: adding two of those costs a tenth
+    # An array, or a NumPy scalar where 0-d: adding two of those costs a tenth. Not `_data`, which np.ma would read.
+    _array: Any
     _node: Any  # what made it; its `Leaf` if it requires a gradient itself; None if none is needed
     _leaf: Leaf | None  # where gradient, name and hooks of a tensor without a history are
     __hash__ = object.__hash__
@@ -235,8 +236,8 @@ class Tensor:
     ) -> None:
         if isinstance(data, Tensor):
             data._refuse_to_leave("Tensor()")
-            data = data._data
-        self._data = numeric(data, dtype, copy=True)
+            data = data._array
+        self._array = numeric(data, dtype, copy=True)
         self._node = self._leaf = None
         if requires_grad:
             self.requires_grad_()
@@ -248,13 +249,13 @@ class Tensor:
     @property
     def data(self) -> Any:
         """The array itself (a NumPy scalar where 0-d): changing it in place fools the graph."""
-        return self._data
+        return self._array
 
     @data.setter
     def data(self, value: Any) -> None:
         if isinstance(value, Tensor):
-            value = value._data
-        if value is self._data:  # `t.data -= step` has just overwritten the array
+            value = value._array
+        if value is self._array:  # `t.data -= step` has just overwritten the array
             self.mark_overwritten()
             return
         value = numeric(value, None, copy=False)
@@ -271,33 +272,33 @@ class Tensor:
                 f"data of a result: {self.shape} {self.dtype} cannot become {value.shape} {value.dtype}; "
                 "detach() it first"
             )
-        self._data = value
+        self._array = value
         if self._leaf is not None:
             self._leaf.hold(value)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._data.shape
+        return self._array.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self._data.dtype
+        return self._array.dtype
 
     @property
     def ndim(self) -> int:
-        return self._data.ndim
+        return self._array.ndim
 
     @property
     def size(self) -> int:
-        return self._data.size
+        return self._array.size
 
     @property
     def nbytes(self) -> int:
-        return self._data.nbytes
+        return self._array.nbytes
 
     @property
     def itemsize(self) -> int:
-        return self._data.itemsize
+        return self._array.itemsize
 
     @property
     def requires_grad(self) -> bool:
@@ -326,8 +327,8 @@ class Tensor:
         if not requires_grad:
             self._node = None
         elif self._node is None:
-            if isinstance(self._data, np.ndarray) and not held_alone(self):
-                self._data = np.array(self._data)  # an optimiser will overwrite it, and that nothing else may see
+            if isinstance(self._array, np.ndarray) and not held_alone(self):
+                self._array = np.array(self._array)  # an optimiser will overwrite it, and that nothing else may see
             self._node = self._place()
         return self
 
@@ -338,7 +339,7 @@ class Tensor:
 
     def _place(self) -> Leaf:
         if self._leaf is None:
-            self._leaf = Leaf(self._data)
+            self._leaf = Leaf(self._array)
         return self._leaf
 
     def _notes(self) -> Notes:
@@ -418,7 +419,7 @@ class Tensor:
 
     def _seed(self, gradient: Any, create_graph: bool) -> tuple[Any, Any]:
         """Return the node to start from and the gradient to start with."""
-        node, data = self._node, self._data
+        node, data = self._node, self._array
         if node is None:
             raise RuntimeError(
                 f"{self.label()} needs no gradient: nothing it depends on has requires_grad=True, or it was computed "
@@ -441,7 +442,7 @@ class Tensor:
                 gradient = gradient.astype(data.dtype)
             if create_graph:
                 return node, conjugate(gradient)
-            seed = conjugate(gradient._data)
+            seed = conjugate(gradient._array)
         return node, wrap(seed, None) if create_graph else seed
 
     def retain_grad(self) -> None:
@@ -484,7 +485,7 @@ class Tensor:
     def detach(self) -> Tensor:
         """Return its values as a tensor without history: no gradient flows through it."""
         changes = self._leaf is not None or (self._node is not None and self._node.version is not None)
-        return wrap(self._data.copy() if changes else self._data, None)
+        return wrap(self._array.copy() if changes else self._array, None)
 
     def clone(self) -> Tensor:
         """Return a copy; gradients flow through it."""
@@ -494,23 +495,23 @@ class Tensor:
 
     def numpy(self) -> NDArray[Any]:
         """Return its values as an array, which shares memory with the tensor unless that is 0-d."""
-        return np.asarray(self._data)
+        return np.asarray(self._array)
 
     def item(self) -> Any:
         """Return the value of a tensor of one element as a Python number."""
-        if self._data.size != 1:
-            raise ValueError(f"item() of {self.label()}: it has {self._data.size} elements, not one")
-        return self._data.item()
+        if self._array.size != 1:
+            raise ValueError(f"item() of {self.label()}: it has {self._array.size} elements, not one")
+        return self._array.item()
 
     def tolist(self) -> Any:
         """Return its values as nested lists of Python numbers."""
-        return self._data.tolist()
+        return self._array.tolist()
 
     def astype(self, dtype: DTypeLike) -> Tensor:
         """Return it with another dtype; a gradient flows back if that is floating or complex."""
         dtype = np.dtype(dtype)
         if dtype.kind not in "fc" or self._node is None:
-            return wrap(self._data.astype(dtype), None)
+            return wrap(self._array.astype(dtype), None)
         return ops.astype(self, dtype)
 
     def _refuse_to_leave(self, how: str) -> None:
@@ -523,7 +524,7 @@ class Tensor:
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         self._refuse_to_leave("an array")
-        return np.array(self._data, dtype=dtype, copy=copy)
+        return np.array(self._array, dtype=dtype, copy=copy)
 
     def __float__(self) -> float:
         self._refuse_to_leave("float()")
@@ -542,24 +543,24 @@ class Tensor:
         return complex(self._scalar("complex()"))
 
     def __index__(self) -> int:
-        if self.dtype.kind not in "iu" or self._data.shape:
+        if self.dtype.kind not in "iu" or self._array.shape:
             raise TypeError(f"only a 0-d integer tensor is an index, not {self.shape} {self.dtype}")
-        return int(self._data)
+        return int(self._array)
 
     def _scalar(self, how: str) -> Any:
-        if self._data.size != 1:
-            raise TypeError(f"{how} of {self.label()}: it has {self._data.size} elements, not one")
-        return self._data.item()
+        if self._array.size != 1:
+            raise TypeError(f"{how} of {self.label()}: it has {self._array.size} elements, not one")
+        return self._array.item()
 
     def __bool__(self) -> bool:
-        return bool(self._data)
+        return bool(self._array)
 
     def __repr__(self) -> str:
-        text = np.array2string(np.asarray(self._data), separator=", ", threshold=100, prefix="Tensor(")
-        parts = [text if self._data.shape else repr(self._data.item())]
-        if self._data.shape:
+        text = np.array2string(np.asarray(self._array), separator=", ", threshold=100, prefix="Tensor(")
+        parts = [text if self._array.shape else repr(self._array.item())]
+        if self._array.shape:
             parts.append(f"shape={self.shape}")
-        if self._data.shape or self.dtype != np.float64:
+        if self._array.shape or self.dtype != np.float64:
             parts.append(f"dtype={self.dtype}")
         if not self.is_leaf:
             parts.append(f"op={self._node.op.name}")
@@ -586,15 +587,15 @@ class Tensor:
         return format(self._scalar(f"format {spec!r}"), spec)
 
     def __len__(self) -> int:
-        if not self._data.shape:
+        if not self._array.shape:
             raise TypeError("a 0-d tensor has no length")
-        return len(self._data)
+        return len(self._array)
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
 
     def __contains__(self, value: Any) -> bool:
-        return bool(np.any(self._data == (value._data if isinstance(value, Tensor) else value)))
+        return bool(np.any(self._array == (value._array if isinstance(value, Tensor) else value)))
 
     def __copy__(self: Self) -> Self:
         return self._rebuilt()
@@ -608,11 +609,11 @@ class Tensor:
 
     def __reduce__(self) -> tuple[Any, ...]:
         self._refuse_history()
-        return restore, (type(self), np.array(self._data), self.requires_grad, self.name)
+        return restore, (type(self), np.array(self._array), self.requires_grad, self.name)
 
     def _rebuilt(self: Self) -> Self:
         self._refuse_history()
-        return restore(type(self), np.array(self._data), self.requires_grad, self.name)
+        return restore(type(self), np.array(self._array), self.requires_grad, self.name)
 
     def _refuse_history(self) -> None:
         if not self.is_leaf:
@@ -666,10 +667,10 @@ class Tensor:
         return ops.remainder(other, self)
 
     def __floordiv__(self, other: Any) -> NDArray[Any]:
-        return self._data // plain(other)
+        return self._array // plain(other)
 
     def __rfloordiv__(self, other: Any) -> NDArray[Any]:
-        return plain(other) // self._data
+        return plain(other) // self._array
 
     def __divmod__(self, other: Any) -> tuple[NDArray[Any], Tensor]:
         return self // other, self % other
@@ -709,7 +710,7 @@ class Tensor:
         recorded = modes.is_grad_enabled() and (self.requires_grad or getattr(other, "requires_grad", False))
         if not recorded and held_alone(self):
             try:
-                overwrite(self._data, plain(other))
+                overwrite(self._array, plain(other))
                 if self._leaf is not None:
                     self._leaf.version.changed = next(clock)
                 return self
@@ -732,9 +733,9 @@ class Tensor:
                 raise TypeError(f"{how}: cannot cast {result.dtype} to {self.dtype}, the dtype of {self.label()}")
             result = result.astype(self.dtype)
         name = self.name
-        self._data = np.asarray(result._data) if isinstance(self._data, np.ndarray) else result._data
+        self._array = np.asarray(result._array) if isinstance(self._array, np.ndarray) else result._array
         if self._leaf is not None:
-            self._leaf.hold(self._data)
+            self._leaf.hold(self._array)
         if modes.is_grad_enabled() and self._node is not result._node:
             self._node = result._node
             self.name = name
@@ -743,40 +744,40 @@ class Tensor:
     # Comparisons are plain arrays
 
     def __eq__(self, other: Any) -> Any:
-        return self._data == plain(other)
+        return self._array == plain(other)
 
     def __ne__(self, other: Any) -> Any:
-        return self._data != plain(other)
+        return self._array != plain(other)
 
     def __lt__(self, other: Any) -> Any:
-        return self._data < plain(other)
+        return self._array < plain(other)
 
     def __le__(self, other: Any) -> Any:
-        return self._data <= plain(other)
+        return self._array <= plain(other)
 
     def __gt__(self, other: Any) -> Any:
-        return self._data > plain(other)
+        return self._array > plain(other)
 
     def __ge__(self, other: Any) -> Any:
-        return self._data >= plain(other)
+        return self._array >= plain(other)
 
     def __and__(self, other: Any) -> Any:
-        return self._data & plain(other)
+        return self._array & plain(other)
 
     __rand__ = __and__
 
     def __or__(self, other: Any) -> Any:
-        return self._data | plain(other)
+        return self._array | plain(other)
 
     __ror__ = __or__
 
     def __xor__(self, other: Any) -> Any:
-        return self._data ^ plain(other)
+        return self._array ^ plain(other)
 
     __rxor__ = __xor__
 
     def __invert__(self) -> Any:
-        return ~self._data
+        return ~self._array
 
     # Indexing
 
@@ -791,9 +792,9 @@ class Tensor:
             return
         array = writable(self)
         array[index] = plain(value)
-        self._data = array if isinstance(self._data, np.ndarray) else array[()]
+        self._array = array if isinstance(self._array, np.ndarray) else array[()]
         if self._leaf is not None:
-            self._leaf.hold(self._data)
+            self._leaf.hold(self._array)
 
     def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if name not in IN_NUMPY]
@@ -981,36 +982,36 @@ class Tensor:
 
     def argmax(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Return where the largest element is along an axis, as plain integers."""
-        return np.asarray(self._data).argmax(axis=axis, keepdims=keepdims)
+        return np.asarray(self._array).argmax(axis=axis, keepdims=keepdims)
 
     def argmin(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Return where the smallest element is along an axis, as plain integers."""
-        return np.asarray(self._data).argmin(axis=axis, keepdims=keepdims)
+        return np.asarray(self._array).argmin(axis=axis, keepdims=keepdims)
 
     def argsort(self, axis: int = -1) -> Any:
         """Return the order that sorts along an axis, as plain integers."""
-        return np.asarray(self._data).argsort(axis=axis)
+        return np.asarray(self._array).argsort(axis=axis)
 
     def all(self, axis: Axis = None, keepdims: bool = False) -> Any:
         """Return whether all elements are true, over axes."""
-        return np.asarray(self._data).all(axis=axis, keepdims=keepdims)
+        return np.asarray(self._array).all(axis=axis, keepdims=keepdims)
 
     def any(self, axis: Axis = None, keepdims: bool = False) -> Any:
         """Return whether any element is true, over axes."""
-        return np.asarray(self._data).any(axis=axis, keepdims=keepdims)
+        return np.asarray(self._array).any(axis=axis, keepdims=keepdims)
 
     def nonzero(self) -> Any:
         """Return where it is not zero, an array of places for each axis."""
-        return np.asarray(self._data).nonzero()
+        return np.asarray(self._array).nonzero()
 
     def round(self, decimals: int = 0) -> Any:
         """Return it rounded, as a plain array: what is rounded has no gradient."""
-        return np.asarray(self._data).round(decimals)
+        return np.asarray(self._array).round(decimals)
 
 
 def plain(x: Any) -> Any:
     """Return the array of a tensor, anything else as it is."""
-    return x._data if isinstance(x, Tensor) else x
+    return x._array if isinstance(x, Tensor) else x
 
 
 def plain_index(index: Any) -> Any:
@@ -1020,7 +1021,7 @@ def plain_index(index: Any) -> Any:
     if isinstance(index, Tensor):
         if index.dtype.kind not in "iub":
             raise IndexError(f"an index is of integers or booleans, not a tensor of {index.dtype}")
-        return index._data
+        return index._array
     if isinstance(index, list):
         array = np.array(index)
         return array if array.size else array.astype(np.intp)

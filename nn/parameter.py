@@ -48,7 +48,7 @@ class Parameter(Tensor):
     @property
     def data(self) -> Any:
         """The array itself, 0-d ones too: changing it in place fools the graph, unless `mark_overwritten` says so."""
-        return self._data
+        return self._array
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -57,10 +57,10 @@ class Parameter(Tensor):
 
     def _hold_array(self) -> None:
         """Hold an array even where it is 0-d, so that it can be stepped in place; other tensors hold numbers there."""
-        if not isinstance(self._data, np.ndarray):
-            self._data = np.asarray(self._data)
+        if not isinstance(self._array, np.ndarray):
+            self._array = np.asarray(self._array)
             if self._leaf is not None:
-                self._leaf.hold(self._data)
+                self._leaf.hold(self._array)
 
 
 set_data: Any = vars(Tensor)["data"].fset

@@ -40,7 +40,7 @@ def call_in_row(modules: Sequence[Module], x: Tensor) -> tuple[Tensor, Sequence[
 
     Returns the result, and the modules that are left.
     """
-    array, done = x._data, 0
+    array, done = x._array, 0
     try:
         for module in modules:
             kind = type(module)
@@ -56,4 +56,4 @@ def call_in_row(modules: Sequence[Module], x: Tensor) -> tuple[Tensor, Sequence[
             done += 1
     except Exception:  # which `forward` will raise, and name the place
         pass
-    return x if array is x._data else wrap(array, None), modules[done:]
+    return x if array is x._array else wrap(array, None), modules[done:]

@@ -151,7 +151,7 @@ class Flat:
         """Whether some parameters whose arrays are not in the buffer share theirs with others."""
         if not any(self.params[i].ndim for i in lent):
             return False
-        places = sorted(byte_bounds(p._data) for p in (self.params[i] for i in stepped) if p.ndim)
+        places = sorted(byte_bounds(p._array) for p in (self.params[i] for i in stepped) if p.ndim)
         return any(stop > start for (_, stop), (start, _) in pairwise(places))
 
     def gather(self) -> list[Run]:
@@ -161,8 +161,8 @@ class Flat:
             grad = p.grad
             if grad is None:
                 continue
-            data = grad._data
-            if not p._data.shape == data.shape == self.shapes[i]:
+            data = grad._array
+            if not p._array.shape == data.shape == self.shapes[i]:
                 raise ValueError(
                     f"the parameter {p.label()} has shape {p.shape} and a gradient of shape {data.shape}, but "
                     f"{self.shapes[i]} when the optimizer took it in"
@@ -186,12 +186,12 @@ class Flat:
     def holds(self, i: int) -> bool:
         """Bring the values of parameter `i` into the buffer; return whether its array is a view of that."""
         p, view = self.params[i], self.value_views[i]
-        if p._data is view:
+        if p._array is view:
             return True
-        view[...] = p._data
+        view[...] = p._array
         # A scalar cannot be a view. An array that somebody else sees must go on being the parameter's.
-        free = p.ndim > 0 and sys.getrefcount(p._data) <= HELD_BY_SLOT and p._data.base is None
-        if free and p._data.flags.carray:
+        free = p.ndim > 0 and sys.getrefcount(p._array) <= HELD_BY_SLOT and p._array.base is None
+        if free and p._array.flags.carray:
             p.data = view
             return True
         return False

@@ -97,3 +97,11 @@ def test_a_tensor_is_copied_into_an_array():
     array = np.zeros(2)
     np.copyto(src=Tensor([1.0, 2.0]), dst=array)
     assert array.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("function", [np.ma.getdata, np.ma.array, np.ma.sqrt, np.ma.sum, lambda x: np.ma.add(x, 1.0)])
+def test_masked_arrays_take_no_tensors_that_need_a_gradient(function):
+    x = Tensor([1.0, 4.0], requires_grad=True)
+    with pytest.raises(TypeError, match="lose its gradient"):
+        function(x)
+    assert np.array_equal(function(x.detach()), function(x.numpy()))

@@ -25,7 +25,7 @@ def shown_gradient(gradient: Any) -> Any:
     """Return a gradient of a node, as users see it: conjugated where complex."""
     if gradient is None or isinstance(gradient, list):
         return None
-    data = getattr(gradient, "_data", gradient)
+    data = getattr(gradient, "_array", gradient)
     return np.conj(data) if np.iscomplexobj(data) else copied(data)
 
 
@@ -37,8 +37,8 @@ def through(node: Any, position: int, alone: bool) -> tuple[Any, Any]:
     if node.value is None:
         return None, None
     parent = node.parents[position]
-    arrived = getattr(node.grad, "_data", node.grad)
-    recorded = getattr(parent.grad, "_data", parent.grad) if alone and parent.op is not None else None
+    arrived = getattr(node.grad, "_array", node.grad)
+    recorded = getattr(parent.grad, "_array", parent.grad) if alone and parent.op is not None else None
     scalar = not node.shape and not parent.shape
     local = answer(node, position, node.value.dtype.type(1)) if scalar else None
     if local is None and scalar and node.op.name == "where":
@@ -93,7 +93,7 @@ def answer(node: Any, position: int, gradient: Any) -> Any:
                 place = sent.start(parent)
                 sent.add_to(place)
                 sent = place
-            return getattr(sent, "_data", sent)
+            return getattr(sent, "_array", sent)
         except Exception:  # a rule of the user's own may fail in any way; the picture then goes without
             return None
 

@@ -41,7 +41,7 @@ class Names:
                 self.of_tensor.setdefault(id(tensor), str(name))
                 if tensor._node is not None:
                     self.of_place.setdefault(tensor._node, str(name))
-                    self.data.setdefault(tensor._node, tensor._data)
+                    self.data.setdefault(tensor._node, tensor._array)
 
     def add_parameters(self, nodes: Iterable[Any]) -> None:
         """Add what modules that made some of `nodes` call their parameters."""
@@ -112,7 +112,7 @@ def snapshot(roots: Sequence[Any], tensors: Sequence[Any], names: Names) -> list
         found[leaf] = leaf_vertex(leaf, names)
     for tensor in tensors:  # a tensor that needs no gradient is a picture of one constant
         if tensor._node is None:
-            constants[id(tensor)] = constant_vertex(tensor._data, names.tensor(tensor))
+            constants[id(tensor)] = constant_vertex(tensor._array, names.tensor(tensor))
     vertices = list(found.values())
     for step, node in enumerate(reversed(nodes)):
         found[node] = vertex_of(node, names, root=node in roots)
@@ -146,7 +146,7 @@ def snapshot(roots: Sequence[Any], tensors: Sequence[Any], names: Names) -> list
 
 def leaf_vertex(leaf: Any, names: Names) -> Vertex:
     value = leaf.value if leaf.value is not None else derivatives.copied(names.data.get(leaf))
-    grad = None if leaf.grad is None else derivatives.copied(leaf.grad._data)
+    grad = None if leaf.grad is None else derivatives.copied(leaf.grad._array)
     return Vertex("leaf", "", names.place(leaf), leaf.shape, leaf.dtype, value, grad)
 
 

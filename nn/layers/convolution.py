@@ -132,12 +132,12 @@ class ConvNd(Convolution):
 
 @unrecorded(ConvNd.forward)
 def convolution_of_array(layer: ConvNd, x: Array) -> Array:
-    weight, bias = layer.weight._data, layer.bias
+    weight, bias = layer.weight._array, layer.bias
     fits = x.ndim == layer.axes + 2 and x.shape[1] == layer.in_channels and x.dtype == weight.dtype
     if not fits or layer.padding_mode != "zeros":
         return NotImplemented
     convolve = ops.convolution.operation.forward
-    bias = None if bias is None else bias._data
+    bias = None if bias is None else bias._array
     return convolve(x, weight, bias, layer.stride, layer.padding, layer.dilation, layer.groups)
 
 

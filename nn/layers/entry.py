@@ -15,9 +15,9 @@ from nn.parameter import Parameter
 
 def entered(x: Any, like: Tensor) -> Tensor:
     """Return an input as a tensor of the dtype of the parameter `like`, so that float64 data stay out of the model."""
-    dtype = like._data.dtype
+    dtype = like._array.dtype
     if isinstance(x, Tensor):
-        if x._data.dtype == dtype:
+        if x._array.dtype == dtype:
             return x
         kind = x.dtype.kind
     else:
@@ -47,7 +47,7 @@ def constant(array: Any) -> Tensor:
 
 def check_last(x: Tensor, features: int) -> None:
     """Refuse an input whose last axis is not of the expected size."""
-    if x._data.shape[-1:] != (features,):
+    if x._array.shape[-1:] != (features,):
         raise ValueError(f"expected {features} features, got {x.shape[-1] if x.ndim else 'a single number'}")
 
 

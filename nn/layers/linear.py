@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from nn.unrecorded import Array, unrecorded
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
+
+PRODUCT: Final = F.product.operation.forward
 
 
 class Linear(Module):
@@ -63,10 +65,10 @@ class Linear(Module):
 
 @unrecorded(Linear.forward)
 def linear_of_array(layer: Linear, x: Array) -> Array:
-    weight, bias = layer.weight._data, layer.bias
+    weight, bias = layer.weight._array, layer.bias
     if x.shape[-1:] != (layer.in_features,) or x.dtype != weight.dtype:
         return NotImplemented
-    return F.product.operation.forward(x, weight, None if bias is None else bias._data)
+    return PRODUCT(x, weight, None if bias is None else bias._array)
 
 
 class Bilinear(Module):
