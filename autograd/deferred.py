@@ -32,6 +32,7 @@ WITH_OUT: Final[dict[Function, Function]] = {  # what does the same as a functio
     operator.add: np.add,
     operator.sub: np.subtract,
     operator.mul: np.multiply,
+    operator.truediv: np.true_divide,
     operator.neg: np.negative,
     operator.abs: np.absolute,
 }

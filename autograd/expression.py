@@ -43,8 +43,7 @@ LONGEST: Final = 10_000  # characters
 def functions() -> dict[str, tuple[Callable[..., Any], int]]:
     """Return every function that a formula may call, with the number of its arguments."""
     table = {**dict.fromkeys(ONE, 1), **dict.fromkeys(TWO, 2)}
-    found = {name: (ops.TABLE.get(ALIASES.get(name, name)), count) for name, count in table.items()}
-    return {name: (function, count) for name, (function, count) in found.items() if function is not None}
+    return {name: (ops.TABLE[ALIASES.get(name, name)], count) for name, count in table.items()}
 
 
 class ExpressionError(ValueError):
@@ -77,9 +76,8 @@ class Expression:
         try:
             tree = ast.parse(source.replace("\n", " "), mode="eval")
         except SyntaxError as error:
-            at = (
-                error.offset - 1 if error.offset and error.lineno == 1 else len(source)
-            )  # the latter at an end too early
+            # `len(source)`: the formula ends too early.
+            at = error.offset - 1 if error.offset and error.lineno == 1 else len(source)
             raise ExpressionError(f"not a formula: {error.msg}", source, min(at, len(source))) from None
         except (RecursionError, MemoryError):
             raise ExpressionError("nested too deeply", source, 0) from None
@@ -106,21 +104,23 @@ class Expression:
             case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATORS:
                 return [operand]
             case ast.Constant(value=bool()):
-                self.refuse(node, f"{ast.unparse(node)} is no number")
+                raise self.refusal(node, f"{ast.unparse(node)} is no number")
             case ast.Constant(value=int() | float() as value):
                 try:
                     float(value)
                 except OverflowError:
-                    self.refuse(node, "a number beyond what a float holds")
+                    raise self.refusal(node, "a number beyond what a float holds") from None
                 return []
             case ast.Name():
                 return []
             case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
                 if name not in self.functions:
-                    self.refuse(node.func, f"unknown function {name!r}; known are {', '.join(sorted(self.functions))}")
+                    raise self.refusal(
+                        node.func, f"unknown function {name!r}; known are {', '.join(sorted(self.functions))}"
+                    )
                 count = self.functions[name][1]
                 if keywords or len(args) != count or any(isinstance(a, ast.Starred) for a in args):
-                    self.refuse(node, f"{name} takes {count} argument{'s' * (count > 1)}")
+                    raise self.refusal(node, f"{name} takes {count} argument{'s' * (count > 1)}")
                 return args
         words = {
             ast.Attribute: "attributes are",
@@ -133,13 +133,13 @@ class Expression:
         what = words.get(type(node), f"{type(node).__name__} is")
         if isinstance(node, (ast.BinOp, ast.UnaryOp)):
             what = "this operator is"
-        self.refuse(node, f"{what} not allowed in a formula: only + - * / **, numbers, names and functions")
-        return []
+        raise self.refusal(node, f"{what} not allowed in a formula: only + - * / **, numbers, names and functions")
 
-    def refuse(self, node: ast.expr, message: str) -> None:
+    def refusal(self, node: ast.expr, message: str) -> ExpressionError:
+        """Return the error that points at `node`."""
         prefix = self.source.encode()[: node.col_offset].decode(errors="ignore")
         length = (node.end_col_offset or node.col_offset + 1) - node.col_offset
-        raise ExpressionError(message, self.source, len(prefix), length)
+        return ExpressionError(message, self.source, len(prefix), length)
 
     def __call__(self, values: Mapping[str, Any]) -> Any:
         """Return its value: a Tensor where `values` holds Tensors."""
@@ -150,7 +150,7 @@ class Expression:
                     stack.append(np.float64(float(value)))
                 case ast.Name(id=name):
                     if name not in values and name not in CONSTANTS:
-                        self.refuse(node, f"{name!r} has no value: add {name}=... to the command")
+                        raise self.refusal(node, f"{name!r} has no value: add {name}=... to the command")
                     stack.append(values[name] if name in values else np.float64(CONSTANTS[name]))
                 case ast.UnaryOp(op=op):
                     operand = stack.pop()

@@ -49,9 +49,10 @@ PENDING: Final = references(pending=True)
 
 
 class Version:
-    """When the array of a leaf was last overwritten in place, which its views share.
+    """Times of a leaf, which its views share.
 
-    And of the leaf itself when it was made, and when it last got other values.
+    `time`: when its array was last overwritten in place. `changed`: when it last got other values in any way. `born`:
+    when it was made.
     """
 
     __slots__ = ("born", "changed", "time")
@@ -122,7 +123,10 @@ class ScalarNode:
 
 
 def leading_to(targets: Collection[Any], roots: Iterable[Any], partial: bool) -> set[Any]:
-    """Return the nodes below `roots` that depend on one of `targets`, and the targets themselves."""
+    """Return the nodes below `roots` that depend on one of `targets`, and the targets themselves.
+
+    With `partial`, nothing below a target is walked.
+    """
     stack = list(roots)
     seen = set(stack)
     nodes = []

@@ -114,21 +114,27 @@ class set_grad_enabled(_Switch):
     False
     """
 
-    __slots__ = ("_value",)
+    __slots__ = ("_called_in", "_value")
     _field = "grad"
 
     def __init__(self, mode: bool) -> None:
         super().__init__()
         self._value = bool(mode)
         super().__enter__()
+        self._called_in: int | None = get_ident()  # the thread in which it holds since the call; None once entered
 
     def __enter__(self) -> None:
-        """Already in force since the call, the first time."""
-        if get_ident() not in self._before:
+        """Enter the block; the first one goes back to what was before the call."""
+        if get_ident() == self._called_in:
+            self._called_in = None
+            current.set(changed(current.get(), self._field, self._value))
+        else:
             super().__enter__()
 
     def __call__(self, function: Function) -> Function:
-        self.__exit__()
+        if get_ident() == self._called_in:
+            self._called_in = None
+            self.__exit__()
         return super().__call__(function)
 
 

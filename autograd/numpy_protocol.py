@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from autograd import modes, ops
+from autograd import modes, ops, tensor, tree
 from autograd.stack import WRITING
 from autograd.tensor import Tensor
 
@@ -82,34 +82,19 @@ def matrix_norm(x: Tensor, keepdims: bool = False, ord: Any = "fro") -> Tensor:
     return ops.norm(x, ord, (-2, -1), keepdims)
 
 
-def leaves(structure: Any) -> Iterator[Tensor]:
+def tensors_in(structure: Any) -> Iterator[Tensor]:
     """Yield the tensors in nested lists, tuples and dicts of arguments."""
-    stack = [structure]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, Tensor):
-            yield item
-        elif isinstance(item, (list, tuple)):
-            stack.extend(item)
-        elif isinstance(item, dict):
-            stack.extend(item.values())
+    return (x for x in tree.leaves(structure) if isinstance(x, Tensor))
 
 
 def plain(structure: Any) -> Any:
     """Return arguments with arrays in place of tensors."""
-    if isinstance(structure, Tensor):
-        return structure._array
-    if isinstance(structure, (list, tuple)):
-        parts = [plain(item) for item in structure]
-        return type(structure)(*parts) if hasattr(structure, "_fields") else type(structure)(parts)
-    if isinstance(structure, dict):
-        return {key: plain(item) for key, item in structure.items()}
-    return structure
+    return tree.mapped(tensor.plain, structure)
 
 
 def refuse_to_write(name: str, written: Any) -> None:
     """Raise if something that a function writes to is a tensor."""
-    if next(leaves((written,)), None) is not None:
+    if next(tensors_in((written,)), None) is not None:
         raise TypeError(
             f"{name}: a tensor cannot be what it writes into, as out= or in place, since rules may read its values: "
             "assign the result, or t[...] = values"
@@ -119,10 +104,10 @@ def refuse_to_write(name: str, written: Any) -> None:
 def run_plain(function: Callable[..., Any], name: str, args: Any, kwargs: Any, loses: bool) -> Any:
     """Run NumPy's function on arrays; where that would lose a gradient (`loses`), only if no tensor needs one."""
     if loses and modes.is_grad_enabled():
-        for tensor in leaves((args, kwargs)):
-            if tensor._node is not None:
+        for found in tensors_in((args, kwargs)):
+            if found._node is not None:
                 raise TypeError(
-                    f"{name} has no gradient rule, and {tensor.label()} requires a gradient: use .detach() or .numpy() "
+                    f"{name} has no gradient rule, and {found.label()} requires a gradient: use .detach() or .numpy() "
                     "if none is wanted, other operations, or write a rule with autograd.operation"
                 )
     return function(*plain(args), **plain(kwargs))

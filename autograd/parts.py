@@ -61,7 +61,7 @@ class Scatter(Part):
             return
         if gradient.dtype.kind == "c" != accumulator.dtype.kind:
             gradient = gradient.real
-        if is_basic(index) or not may_repeat(index):
+        if not may_repeat(index):
             accumulator[index] += gradient
         elif gradient.size:
             places = self.places(accumulator) if accumulator.flags.c_contiguous else None

@@ -102,8 +102,8 @@ class Team:
     def __init__(self) -> None:
         import threading  # here, since it takes 2 ms, which all would pay who import us
 
-        self.lock = threading.Lock
-        self.free = self.lock()
+        self.new_lock = threading.Lock
+        self.free = self.new_lock()
         self.number: int | None = None  # of OpenBLAS's threads, while its products take one
         self.part: Callable[[int], None]
         self.errors: list[BaseException] = []
@@ -139,7 +139,7 @@ class Team:
 
     def forget(self) -> None:
         """Begin anew in a forked process, where whoever had the threads is not."""
-        self.free = self.lock()
+        self.free = self.new_lock()
         if self.number is not None:
             self.set(self.number)
             self.number = None

@@ -1,4 +1,4 @@
-"""What users of PyTorch type on a tensor, in the words of NumPy that tensors have: for the message of an error."""
+"""What users of PyTorch type, on a tensor or the package, in the words that we have: for the message of an error."""
 
 from __future__ import annotations
 

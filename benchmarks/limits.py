@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks import training, two_layer_net
-from benchmarks.race import OURS, BesideTorch, Contestant, Race, Work, difference, readable, spread, take_turns
+from benchmarks.race import OURS, BesideTorch, Race, Runner, Work, difference, readable, spread, take_turns
 
 LARGE = 16_000_000  # numbers, 64 MB, to copy
 LOOP_LENGTHS = {"short-loops": 16_384, "long-loops": 262_144}  # numbers, in the caches of one core
@@ -321,11 +321,11 @@ class Limits(BesideTorch):
 
 
 @contextmanager
-def ready(works: Mapping[str, tuple[str, Race]], threads: int) -> Iterator[dict[str, Contestant]]:
+def ready(works: Mapping[str, tuple[str, Race]], threads: int) -> Iterator[dict[str, Runner]]:
     """Have a process for each engine and work, by the same names, until the block ends."""
     with ExitStack() as stack:
         # All start before the first is asked, as in a race.
-        runners = {key: stack.enter_context(Contestant(engine, threads)) for key, (engine, _) in works.items()}
+        runners = {key: stack.enter_context(Runner(engine, threads)) for key, (engine, _) in works.items()}
         for key, (_, race) in works.items():
             runners[key].enter(race.name, race.inputs())
         yield runners

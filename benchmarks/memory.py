@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.race import OURS, BesideTorch, Contestant, Race, Work, difference
+from benchmarks.race import OURS, BesideTorch, Race, Runner, Work, difference
 
 LAYERS, ROWS, WIDTH = 50, 8000, 125
 MEGABYTES = LAYERS * ROWS * WIDTH * 4 // 10**6  # 4 a layer
@@ -101,7 +101,7 @@ class Memory(BesideTorch):
         numbers = {}
         for _ in range(rounds):
             for name in present:
-                with Contestant(name, threads) as contestant:
+                with Runner(name, threads) as contestant:
                     contestant.settle()
                     contestant.enter(race.name, inputs)
                     found[name].append(contestant.memory(STEPS))

@@ -41,7 +41,7 @@ class Work(NamedTuple):
     start: Callable[[], object] = lambda: None
 
 
-class Contestant:
+class Runner:
     """An engine in a process of its own, which waits between its turns (see contestant.py).
 
     Parameters
@@ -61,7 +61,7 @@ class Contestant:
             [*command, name, str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=HERE.parent
         )
 
-    def __enter__(self) -> Contestant:
+    def __enter__(self) -> Runner:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -128,7 +128,7 @@ class BesideTorch:
 @functools.cache
 def names_of(name: str) -> tuple[str, ...]:
     """Return the names of the works that a contestant keeps in a module of its own."""
-    with Contestant(name, 1) as contestant:
+    with Runner(name, 1) as contestant:
         return tuple(contestant.ask("names"))
 
 
@@ -173,14 +173,14 @@ class Race:
         with ExitStack() as stack:
             # All start before the first is asked: their imports take longest, and go on side by side.
             names = (OURS, *self.against(wanted))
-            runners = {name: stack.enter_context(Contestant(name, threads)) for name in names}
+            runners = {name: stack.enter_context(Runner(name, threads)) for name in names}
             for name in names:
                 runners[name].enter(self.known_as(name) or self.name, inputs)
             return self.held(runners, rounds)
 
     def profile(self, threads: int) -> None:
         """Print where our own time goes."""
-        with Contestant(OURS, threads) as runner:
+        with Runner(OURS, threads) as runner:
             runner.enter(self.name, self.inputs())
             seconds = runner.seconds(3)
             found = runner.profile()

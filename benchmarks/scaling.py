@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import models, training
-from benchmarks.race import OURS, BesideTorch, Contestant, Race, difference, readable, take_turns
+from benchmarks.race import OURS, BesideTorch, Race, Runner, difference, readable, take_turns
 
 ROUNDS = 7
 GOAL = 1.1
@@ -67,7 +67,7 @@ class Scaling(BesideTorch):
         figures: dict[str, Any] = {"agree": True, "curves": {}}
         with ExitStack() as stack:
             present = [OURS, *self.against(wanted)]
-            runners = {name: stack.enter_context(Contestant(name, threads)) for name in present}
+            runners = {name: stack.enter_context(Runner(name, threads)) for name in present}
             for curve, races in POINTS.items():
                 times: dict[str, list[float]] = {name: [] for name in runners}
                 for race in races.values():

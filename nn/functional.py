@@ -117,12 +117,12 @@ def relu(input: Any) -> Tensor:
 
 
 def leaky_relu(input: Any, negative_slope: float = 0.01) -> Tensor:
-    """X where it is positive, `negative_slope` times x elsewhere."""
+    """Return x where it is positive, `negative_slope` times x elsewhere."""
     return ops.leaky_relu(given(input), negative_slope)
 
 
 def prelu(input: Any, weight: Any) -> Tensor:
-    """X where it is positive, `weight` times x elsewhere: one weight, or one for each channel (axis 1)."""
+    """Return x where it is positive, `weight` times x elsewhere: one weight, or one for each channel (axis 1)."""
     weight = given(weight)
     x = casted(input, weight)
     if weight.size == 1:
@@ -133,7 +133,7 @@ def prelu(input: Any, weight: Any) -> Tensor:
 
 
 def elu(input: Any, alpha: float = 1.0) -> Tensor:
-    """X where it is positive, alpha * (e^x - 1) elsewhere."""
+    """Return x where it is positive, alpha * (e^x - 1) elsewhere."""
     return ops.elu(given(input), alpha)
 
 
@@ -158,17 +158,17 @@ def tanh(input: Any) -> Tensor:
 
 
 def silu(input: Any) -> Tensor:
-    """X * sigmoid(x), also called swish."""
+    """Return x * sigmoid(x), also called swish."""
     return ops.silu(given(input))
 
 
 def mish(input: Any) -> Tensor:
-    """X * tanh(softplus(x))."""
+    """Return x * tanh(softplus(x))."""
     return ops.mish(given(input))
 
 
 def gelu(input: Any, approximate: str = "none") -> Tensor:
-    """X times the probability that a standard normal number is below x; `approximate` is "none" or "tanh"."""
+    """Return x times the probability that a standard normal number is below x; `approximate` is "none" or "tanh"."""
     return ops.gelu(given(input), approximate)
 
 
@@ -178,17 +178,17 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
 
 
 def softsign(input: Any) -> Tensor:
-    """X / (1 + |x|)."""
+    """Return x / (1 + |x|)."""
     return ops.softsign(given(input))
 
 
 def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
-    """X limited to [min_val, max_val]; the gradient at the bounds is 0."""
+    """Return x limited to [min_val, max_val]; the gradient at the bounds is 0."""
     return ops.hardtanh(given(input), min_val, max_val)
 
 
 def threshold(input: Any, threshold: float, value: float) -> Tensor:
-    """X where it exceeds `threshold`, `value` elsewhere: PyTorch's. That of the lectures is `step`."""
+    """Return x where it exceeds `threshold`, `value` elsewhere: PyTorch's. That of the lectures is `step`."""
     x = given(input)
     return ops.where(x <= threshold, value, x)  # so that NaN stays
 
@@ -752,6 +752,19 @@ def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> T
     return x / ops.clip(ops.norm(x, float(p), dim, True), min=eps)
 
 
+def entered(name: str, input: Any, weight: Any, bias: Any) -> Tensor:
+    """Return `input` in the dtype of the weight, or of the bias, if there is one."""
+    scale = next((given(a) for a in (weight, bias) if a is not None), None)
+    return floating(input, name) if scale is None else casted(input, scale)
+
+
+def check_shapes(name: str, shape: tuple[int, ...], **arrays: Any) -> None:
+    """Refuse an array of another shape; None is none."""
+    for what, array in arrays.items():
+        if array is not None and plain(array).shape != shape:
+            raise ValueError(f"{name}: expected a {what} of shape {shape}, got {plain(array).shape}")
+
+
 def batch_norm(
     input: Any,
     running_mean: Tensor | None,
@@ -778,19 +791,11 @@ def batch_norm(
     ValueError : shapes do not fit; one number a channel has no variance to train with.
     """
     name = "batch_norm"
-    scale = next((given(a) for a in (weight, bias) if a is not None), None)
-    x = floating(input, name) if scale is None else casted(input, scale)
+    x = entered(name, input, weight, bias)
     if x.ndim < 2:
         raise ValueError(f"{name}: expected (N, C) or (N, C, ...), got {x.shape}")
     channels = x.shape[1]
-    for what, array in (
-        ("running_mean", running_mean),
-        ("running_var", running_var),
-        ("weight", weight),
-        ("bias", bias),
-    ):
-        if array is not None and plain(array).shape != (channels,):
-            raise ValueError(f"{name}: expected a {what} of shape {(channels,)}, got {plain(array).shape}")
+    check_shapes(name, (channels,), running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     factor, shift = (None if a is None else casted(a, x) for a in (weight, bias))
     if not training and running_mean is not None and running_var is not None:
         shape = (channels, *(1,) * (x.ndim - 2))
@@ -825,14 +830,11 @@ def layer_norm(
     ValueError : the last axes have another shape.
     """
     name = "layer_norm"
-    scale = next((given(a) for a in (weight, bias) if a is not None), None)
-    x = floating(input, name) if scale is None else casted(input, scale)
+    x = entered(name, input, weight, bias)
     shape = (normalized_shape,) if isinstance(normalized_shape, (int, np.integer)) else tuple(normalized_shape)
     if not shape or x.shape[-len(shape) :] != shape:
         raise ValueError(f"{name}: expected an input whose last axes are {shape}, got {x.shape}")
-    for what, array in (("weight", weight), ("bias", bias)):
-        if array is not None and np.shape(plain(array)) != shape:
-            raise ValueError(f"{name}: expected a {what} of shape {shape}, got {np.shape(plain(array))}")
+    check_shapes(name, shape, weight=weight, bias=bias)
     factor, shift = (None if a is None else casted(a, x) for a in (weight, bias))
     return ops.normalize(x, factor, shift, tuple(range(-len(shape), 0)), eps)[0]
 
@@ -845,14 +847,11 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     ValueError : the groups do not divide the channels; a weight or bias does not fit them.
     """
     name = "group_norm"
-    scale = next((given(a) for a in (weight, bias) if a is not None), None)
-    x = floating(input, name) if scale is None else casted(input, scale)
+    x = entered(name, input, weight, bias)
     if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
         raise ValueError(f"{name}: {num_groups} groups do not divide the channels of (N, C, ...): {x.shape}")
     channels = x.shape[1]
-    for what, array in (("weight", weight), ("bias", bias)):
-        if array is not None and np.shape(plain(array)) != (channels,):
-            raise ValueError(f"{name}: expected a {what} of shape {(channels,)}, got {np.shape(plain(array))}")
+    check_shapes(name, (channels,), weight=weight, bias=bias)
     grouped = x.reshape(x.shape[0], num_groups, channels // num_groups, *x.shape[2:])
     shape = (num_groups, channels // num_groups, *(1,) * (x.ndim - 2))
     factor, shift = (None if a is None else casted(a, x).reshape(shape) for a in (weight, bias))

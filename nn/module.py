@@ -14,6 +14,7 @@ import numpy as np
 from autograd import Tensor, scope
 from autograd.modes import NO_GRAD, current
 from autograd.tensor import overwrite
+from nn.casting import plain
 from nn.parameter import Parameter
 from nn.unrecorded import ON_ARRAY, call_in_row
 
@@ -365,7 +366,7 @@ class Module:
             if tensor.dtype.kind == "c" and dtype.kind == "f":
                 raise TypeError(f"{tensor.label()} is complex: {dtype} would lose its imaginary part")
             gradient, tensor.grad = tensor.grad, None
-            tensor.data = as_array(tensor).astype(dtype)
+            tensor.data = plain(tensor).astype(dtype)
             if gradient is not None:
                 tensor.grad = Tensor(gradient.data, dtype=dtype)
         return self
@@ -419,7 +420,7 @@ class Module:
         arrays, faults = {}, []
         for key in (key for key in own if key in state_dict):
             try:
-                arrays[key] = as_array(state_dict[key])
+                arrays[key] = plain(state_dict[key])
             except (TypeError, ValueError) as error:  # a dtype of PyTorch's that NumPy does not have, say
                 faults.append(f"no array: {key}: {error}")
         faults += [fault for key, array in arrays.items() if (fault := misfit(key, array, own[key]))]
@@ -537,11 +538,6 @@ def name_place(error: Exception, module: Module, args: tuple[Any, ...]) -> None:
         elif error.args and isinstance(error.args[0], str):
             error.args = (error.args[0].replace(before, told_now, 1), *error.args[1:])
     error.module_told = told_now  # type: ignore[attr-defined]
-
-
-def as_array(value: Any) -> NDArray[Any]:
-    """Return the array of a tensor, ours or any other, or of an array."""
-    return np.asarray(value.data if isinstance(value, Tensor) else value)
 
 
 def misfit(key: str, array: NDArray[Any], tensor: Tensor) -> str | None:

@@ -11,7 +11,7 @@ import numpy as np
 from autograd import Tensor
 from autograd.tensor import overwrite
 from optim.flat import Array
-from optim.optimizer import listed, plain, refuse_count
+from optim.optimizer import as_number, listed, refuse_count
 
 
 class Average:
@@ -87,7 +87,7 @@ class Average:
         for values, average in zip(given, self.averages, strict=True):
             if values.dtype.kind not in "fciub" or not np.can_cast(values.dtype, average.dtype, "same_kind"):
                 raise ValueError(f"an average in this state is {values.dtype}, the parameter {average.dtype}")
-        updates = plain(state_dict["updates"])
+        updates = as_number(state_dict["updates"])
         refuse_count("updates", updates)
         with np.errstate(all="ignore"):
             for average, values in zip(self.averages, given, strict=True):

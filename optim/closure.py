@@ -11,7 +11,7 @@ from autograd import Tensor, enable_grad
 from autograd.tensor import overwrite
 from optim.flat import Array, Group
 from optim.line_search import Point
-from optim.optimizer import Closure, Optimizer, Params, plain, refuse_state
+from optim.optimizer import Closure, Optimizer, Params, as_number, refuse_state
 
 
 class ClosureOptimizer(Optimizer):
@@ -107,7 +107,7 @@ class ClosureOptimizer(Optimizer):
         whole = self.vector()
         fitting = f"the parameters are {whole.size} numbers"
         for name, value in state.items():
-            value = plain(value)
+            value = as_number(value)
             axes = self.axes.get(name, 0)
             if np.ndim(value) != axes:
                 raise ValueError(f"loaded state {name!r} has {np.ndim(value)} axes, not {axes}; {fitting}")

@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd import Tensor
 from autograd.tensor import overwrite
-from optim.optimizer import alike, copied, plain, refuse_count
+from optim.optimizer import alike, as_number, copied, refuse_count
 
 
 class EarlyStopping:
@@ -68,7 +68,7 @@ class EarlyStopping:
 
     def step(self, metric: Any) -> bool:
         """Take the metric of the epoch that ended; return whether to stop. NaN is no improvement."""
-        value = float(plain(metric))
+        value = float(as_number(metric))
         better = value < self.best - self.min_delta if self.mode == "min" else value > self.best + self.min_delta
         if better:
             self.best, self.best_epoch, self.bad_epochs = value, self.epoch, 0
@@ -111,7 +111,7 @@ class EarlyStopping:
         own = self.state_dict()
         if not isinstance(state_dict, Mapping) or state_dict.keys() != own.keys():
             raise ValueError(f"this is no state of EarlyStopping: it needs the keys {', '.join(own)}")
-        numbers = {name: plain(value) for name, value in state_dict.items() if name != "kept"}
+        numbers = {name: as_number(value) for name, value in state_dict.items() if name != "kept"}
         for name, value in numbers.items():
             if name == "best":
                 if not alike(value, 0.0):

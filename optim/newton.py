@@ -93,29 +93,28 @@ class Newton(ClosureOptimizer):
     def derivatives(self, loss: Tensor) -> tuple[Array, Array]:
         """Return the gradient of `loss` and its Hessian."""
         params = [p for p in self.parameters() if p.requires_grad]
-        firsts = dict(zip(map(id, params), gradients(loss, params, create_graph=True), strict=True))
-        zeros = [np.zeros(p.shape, p.dtype) for p in self.parameters()]
-        found, rows = [], []
-        for p, zero in zip(self.parameters(), zeros, strict=True):
-            first = firsts.get(id(p))
-            found.append(zero if first is None else first.numpy())
-            for i in range(p.size):
-                if first is None or not first.requires_grad:  # the loss is linear in it
-                    rows.append(joined(zeros))
-                    continue
-                seed = np.zeros(p.size, p.dtype)
-                seed[i] = 1
-                seconds = gradients(first, params, seed.reshape(p.shape), retain_graph=True)
-                by_param = dict(zip(map(id, params), seconds, strict=True))
-                rows.append(
-                    joined(
-                        [
-                            by_param[id(other)].numpy() if id(other) in by_param else zeros[k]
-                            for k, other in enumerate(self.parameters())
-                        ]
-                    )
-                )
-        return joined(found), np.stack(rows)
+
+        def whole(found: list[Tensor]) -> Array:
+            """Return gradients of `params` as one vector, with zeros for the frozen parameters."""
+            given = dict(zip(map(id, params), found, strict=True))
+            return joined(
+                [given[id(p)].numpy() if id(p) in given else np.zeros_like(p.numpy()) for p in self.parameters()]
+            )
+
+        firsts = gradients(loss, params, create_graph=True)
+        by_param = dict(zip(map(id, params), firsts, strict=True))
+        gradient = whole(firsts)
+        hessian = np.zeros((gradient.size, gradient.size), gradient.dtype)
+        row = 0
+        for p in self.parameters():
+            first = by_param.get(id(p))
+            if first is not None and first.requires_grad:  # else the loss is linear in it
+                for i in range(p.size):
+                    seed = np.zeros(p.size, p.dtype)
+                    seed[i] = 1
+                    hessian[row + i] = whole(gradients(first, params, seed.reshape(p.shape), retain_graph=True))
+            row += p.size
+        return gradient, hessian
 
 
 def convexified(eigenvalues: Array, negative: str) -> Array:

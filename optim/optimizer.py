@@ -71,7 +71,7 @@ class Optimizer:
     """
 
     def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
-        self.defaults = {name: plain(value) for name, value in defaults.items()}
+        self.defaults = {name: as_number(value) for name, value in defaults.items()}
         self.param_groups: list[Group] = []
         self._flats: list[list[Flat]] = []
         self._flattened: list[list[Tensor]] = []  # the parameters of each group when its buffers were made
@@ -133,7 +133,7 @@ class Optimizer:
             raise ValueError("optimizer contains a parameter group with duplicate parameters")
         if not taken.isdisjoint(id(p) for p in params):
             raise ValueError("some parameters appear in more than one parameter group")
-        options = {name: plain(value) for name, value in group.items() if name != "params"}
+        options = {name: as_number(value) for name, value in group.items() if name != "params"}
         complete = {"params": params, **self.defaults, **options}
         if names:
             complete["param_names"] = names
@@ -255,7 +255,7 @@ class Optimizer:
                     "loaded state dict contains a parameter group that doesn't match the size of optimizer's group: "
                     f"{len(positions)} parameters, not {len(old['params'])}"
                 )
-            options = {name: plain(value) for name, value in new.items() if name != "params"}
+            options = {name: as_number(value) for name, value in new.items() if name != "params"}
             self.check_kinds(old, options)
             group = {**old, **options}
             self.check(group)
@@ -308,7 +308,7 @@ class Optimizer:
             if name in arrays or (name not in numbers and isinstance(value, np.ndarray) and value.shape == p.shape):
                 state[name] = value = np.asarray(value)
             else:
-                state[name] = value = plain(value)  # of a number a file may have made an array
+                state[name] = value = as_number(value)  # of a number a file may have made an array
             misshapen = isinstance(value, np.ndarray) and value.shape != p.shape
             refuse_state(name, value, misshapen, f"the parameter has {p.shape}", p.dtype)
 
@@ -368,12 +368,12 @@ def below_one(group: Group, *names: str) -> None:
                 raise ValueError(f"Invalid {which}: {number}")
 
 
-def plain(value: Any) -> Any:
+def as_number(value: Any) -> Any:
     """Return an option as a Python number: a NumPy one would turn float32 arithmetic into float64."""
     if isinstance(value, (np.generic, Tensor)) or (isinstance(value, np.ndarray) and value.ndim == 0):
         return value.item()
     if isinstance(value, (tuple, list)):
-        return tuple(plain(part) for part in value)
+        return tuple(as_number(part) for part in value)
     return value
 
 
@@ -402,7 +402,7 @@ def refuse_state(name: Any, value: Any, misshapen: bool, fitting: str, dtype: np
 
 
 def refuse_count(name: str, value: Any) -> None:
-    """Raise ValueError if `value` is not a whole number, of which there can be as many."""
+    """Raise ValueError if `value` is no count: a whole number from 0 to below 2**53."""
     if not isinstance(value, (int, float)):
         raise ValueError(f"loaded state {name!r} is neither a number nor an array of numbers: {value!r:.60}")
     if not 0 <= value < 2**53 or value % 1:

@@ -18,7 +18,7 @@ import autograd
 from autograd import get_num_threads, threads
 from benchmarks import by_hand, elementwise, growth, limits, models, report, scaling, training, two_layer_net, where
 from benchmarks.memory import Memory
-from benchmarks.race import OURS, Contestant, ContestantError, Race, Work, difference, installed
+from benchmarks.race import OURS, ContestantError, Race, Runner, Work, difference, installed
 from benchmarks.workloads import RACES, WORKLOADS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +38,7 @@ def numbers_of(work):
     return [np.asarray(n) for n in work.numbers()]
 
 
-class Runner:
+class Fake:
     """A contestant that needs no process."""
 
     def __init__(self, *numbers, seconds=0.01):
@@ -97,21 +97,21 @@ class TestTheCommandLine:
 
 class TestRaces:
     def test_contestants_that_disagree_are_reported_and_not_timed(self, capsys):
-        figures = nothing().held({OURS: Runner([1.0, 2.0]), "torch": Runner([1.0, 1.0]), "jax": Runner([1.0, 2.0])}, 1)
+        figures = nothing().held({OURS: Fake([1.0, 2.0]), "torch": Fake([1.0, 1.0]), "jax": Fake([1.0, 2.0])}, 1)
         assert not figures["agree"]
         assert figures["contestants"]["torch"] == {"difference": 0.5}
         assert figures["contestants"]["jax"]["ratio"] == 1.0
         assert "DISAGREES" in capsys.readouterr().out
 
     def test_a_missed_goal_is_reported(self, capsys):
-        runners = {OURS: Runner(1.0, seconds=0.02), "torch": Runner(1.0), "numpy": Runner(1.0)}
+        runners = {OURS: Fake(1.0, seconds=0.02), "torch": Fake(1.0), "numpy": Fake(1.0)}
         figures = nothing(goals={"torch": 2.0}).held(runners, 3)
         assert figures["contestants"]["torch"]["ratio"] == 2.0
         assert figures["contestants"]["numpy"]["goal"] == 1.15
         assert capsys.readouterr().out.count("MISSED") == 1
 
     def test_next_to_numpy_short_works_have_no_goal(self):
-        runners = {OURS: Runner(1.0), "numpy": Runner(1.0, seconds=1e-4)}
+        runners = {OURS: Fake(1.0), "numpy": Fake(1.0, seconds=1e-4)}
         assert "goal" not in nothing().held(runners, 1)["contestants"]["numpy"]
 
     def test_differences_are_relative_to_the_largest_element(self):
@@ -127,13 +127,13 @@ class TestRaces:
         assert race.against(["no_such_engine"]) == []
 
     def test_a_contestant_that_fails_says_so(self):
-        with Contestant(OURS, 1) as contestant, pytest.raises(ContestantError, match="gategrad failed at 'enter'"):
+        with Runner(OURS, 1) as contestant, pytest.raises(ContestantError, match="gategrad failed at 'enter'"):
             contestant.enter("no-such-work", ())
 
     def test_a_contestant_answers_from_its_process(self):
         race = two_layer_net.FLOAT32
         inputs = race.inputs()
-        with Contestant(OURS, get_num_threads()) as contestant:
+        with Runner(OURS, get_num_threads()) as contestant:
             contestant.enter(race.name, inputs)
             assert contestant.seconds(1) > 0
             assert difference(contestant.numbers(), numbers_of(race.contestants[OURS](*inputs))) == 0.0

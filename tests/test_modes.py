@@ -158,6 +158,21 @@ def test_a_switch_that_is_in_force_at_once_can_be_used_again():
         assert autograd.is_grad_enabled()
 
 
+def test_a_switch_that_is_in_force_at_once_nests_and_decorates_twice():
+    switch = set_grad_enabled(False)
+    set_grad_enabled(True)
+    with switch:
+        assert not is_grad_enabled()
+        with switch:
+            assert not is_grad_enabled()
+        assert not is_grad_enabled()
+    assert is_grad_enabled()
+    switch = set_grad_enabled(False)
+    first, second = switch(is_grad_enabled), switch(is_grad_enabled)
+    assert is_grad_enabled()
+    assert (first(), second()) == (False, False)
+
+
 def test_threads_do_not_take_one_anothers_modes():
     shared, failed = autograd.no_grad(), []
 

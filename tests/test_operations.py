@@ -72,6 +72,11 @@ def close(found: Any, expected: Any, rtol: float = 1e-9, atol: float = 1e-10) ->
     np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol=rtol, atol=atol)
 
 
+def test_no_name_stands_for_two():
+    names = [name for family in ops.FAMILIES for name in family.__all__]
+    assert len(names) == len(set(names))
+
+
 def test_every_operation_has_a_case():
     checked = {case.operation for case in CASES}
     assert sorted(set(ops.TABLE) - checked) == []

@@ -88,4 +88,3 @@ class Scene:
     legend: list[tuple[str, str]] = field(default_factory=list)  # kind, what it means
     note: str = ""
     summary: str = ""
-    steps: int = 0

@@ -85,10 +85,9 @@ def kept_shape(x: Array, axes: tuple[int, ...]) -> list[int]:
 
 
 def centre_of(mean: Array, var: Array) -> Array:
-    """Return what to subtract before squares are taken: a mean beside whose square the variance would be lost, else 0.
+    """Return each mean that is so far from zero that E(x²) - E(x)² would lose the variance, and 0 for the others.
 
-    It is None where all are 0. The variance of `x` is E(x²) - E(x)², and no pass over it is needed to centre it, where
-    the mean is near zero.
+    It is None if all are 0: then no pass is needed to centre the numbers.
     """
     near = (mean * mean <= FAR**2 * var) & (var < np.inf)
     if near.all():

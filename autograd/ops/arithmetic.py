@@ -120,7 +120,7 @@ def where(condition: Array, x: Array, y: Array) -> tuple[Array, Array]:
 add = pointwise(operator.add, name="add", x=lambda g: g, y=lambda g: g)
 subtract = pointwise(operator.sub, name="subtract", x=lambda g: g, y=lambda g: -g)
 multiply = pointwise(operator.mul, name="multiply", x=lambda g, y: g * y, y=lambda g, x: g * x)
-divide = operation(operator.truediv, name="divide", x=lambda g, y: g / y, y=lambda g, y, out: -g * out / y)
+divide = pointwise(operator.truediv, name="divide", x=lambda g, y: g / y, y=lambda g, y, out: -g * out / y)
 negative = pointwise(operator.neg, name="negative", x=lambda g: -g)
 positive = pointwise(np.positive, x=lambda g: g)
 
@@ -179,7 +179,7 @@ def power(x: Array, y: Array) -> Array:
 float_power = pointwise(np.float_power, x=power_base, y=power_exponent)
 float_power.__doc__ = """NumPy's `float_power`: `power` in float64 at least, with its gradients."""
 
-remainder = operation(operator.mod, name="remainder", x=lambda g: g, y=lambda g, x, y: -g * (plain(x) // plain(y)))
+remainder = pointwise(operator.mod, name="remainder", x=lambda g: g, y=lambda g, x, y: -g * (plain(x) // plain(y)))
 remainder.__doc__ = """The remainder `x - y * floor(x / y)`, as `%` has it.
 
 The gradient of `y` is `-floor(x / y)`, also where `x` is a multiple of `y` and the result jumps.

@@ -13,7 +13,6 @@ from autograd.operation import Array, operation
 __all__ = [
     "concatenate",
     "stack",
-    "append",
     "array_split",
     "block",
     "broadcast_arrays",
@@ -112,11 +111,6 @@ def dstack(xs: Sequence[Array]) -> Array:
 def column_stack(xs: Sequence[Array]) -> Array:
     """Join as columns of a matrix: vectors become one column each."""
     return concatenate([x if np.ndim(x) > 1 else np.reshape(x, (-1, 1)) for x in xs], 1)
-
-
-def append(x: Array, y: Array, axis: int | None = None) -> Array:
-    """Join `y` to the end of `x` along an axis; without one, both flattened."""
-    return concatenate([x, y], axis)
 
 
 def block(xs: Any) -> Array:

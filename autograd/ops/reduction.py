@@ -10,8 +10,9 @@ import numpy as np
 
 from autograd.kernels.moments import total, total_of_all
 from autograd.operation import Array, operation
+from autograd.ops.arithmetic import over_nonzero
 from autograd.ops.cumulative import cumprod, reversed_along, safe_to_divide
-from autograd.tensor import Axis
+from autograd.tensor import Axis, conjugate
 
 __all__ = [
     "average",
@@ -87,11 +88,6 @@ def from_lanes(lanes: Array, x_shape: tuple[int, ...], axis: Axis) -> Array:
     order = (*(i for i in range(len(x_shape)) if i not in axes), *axes)
     lanes = lanes.reshape(tuple(x_shape[i] for i in order))
     return lanes.transpose(tuple(order.index(i) for i in range(len(order)))) if order else lanes
-
-
-def conjugate_of(x: Array) -> Array:
-    """Return the conjugate of `x`, which is `x` itself where that is real."""
-    return x.conj() if x.dtype.kind == "c" else x
 
 
 # Sums and products
@@ -285,7 +281,7 @@ def ptp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 def spread_deviation(g: Array, x: Array, axis: Axis, ddof: float, keepdims: bool) -> Array:
     g = restore_axes(g, x.shape, axis, keepdims)
     freedom = lane_length(g, x.shape) - ddof
-    return g * conjugate_of(x - mean(x, axis, True)) * (2 / freedom if freedom > 0 else math.nan)
+    return g * conjugate(x - mean(x, axis, True)) * (2 / freedom if freedom > 0 else math.nan)
 
 
 @operation(x=spread_deviation)
@@ -298,16 +294,8 @@ def var(x: Array, axis: Axis = None, ddof: float = 0, keepdims: bool = False) ->
 
 
 def spread_relative_deviation(g: Array, x: Array, out: Array, axis: Axis, ddof: float, keepdims: bool) -> Array:
-    g = divide_or_zero(g, out)
+    g = over_nonzero(g, out)
     return spread_deviation(g, x, axis, ddof, keepdims) * 0.5
-
-
-def divide_or_zero(g: Array, out: Array) -> Array:
-    """Return `g / out`, but 0 where `out` is 0, there with no derivative either."""
-    zero = out == 0
-    if not zero.any():
-        return g / out
-    return g * ~zero / (out + zero)
 
 
 @operation(x=spread_relative_deviation)
@@ -363,7 +351,7 @@ def norm_rule(g: Array, x: Array, out: Array, ord: Any, axis: Axis, keepdims: bo
     g = restore_axes(g, x.shape, axes, keepdims)
     out = restore_axes(out, x.shape, axes, keepdims)
     if ord is None or ord == "fro" or (len(axes) == 1 and ord == 2):
-        return divide_or_zero(g, out) * conjugate_of(x)
+        return over_nonzero(g, out) * conjugate(x)
     if len(axes) == 2:
         return matrix_norm_rule(g, x, out, ord, axes)
     size, direction = polar(x)
@@ -398,10 +386,10 @@ def matrix_norm_rule(g: Array, x: Array, out: Array, ord: Any, axes: tuple[int, 
     u, s, vh = np.linalg.svd(x.transpose(order), full_matrices=False)
     g = g.transpose(order)
     if ord == "nuc":
-        return (g * conjugate_of(u @ vh)).transpose(back)
+        return (g * conjugate(u @ vh)).transpose(back)
     # Axes of size 1 stand last in `out`, so that it compares with the row of singular values.
     winners = s == (s.max(axis=-1, keepdims=True) if ord == 2 else s.min(axis=-1, keepdims=True))
-    return (conjugate_of((u * share(g[..., 0], winners, -1)[..., None, :]) @ vh)).transpose(back)
+    return (conjugate((u * share(g[..., 0], winners, -1)[..., None, :]) @ vh)).transpose(back)
 
 
 @operation(x=norm_rule)

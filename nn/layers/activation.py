@@ -6,13 +6,11 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from autograd import Tensor, ops
 from autograd.deferred import LARGE
 from nn import functional as F
 from nn.casting import given
-from nn.layers.entry import check_last, constant, entered, full, positive, uniform
+from nn.layers.entry import check_last, entered, full, positive, uniform
 from nn.module import Module
 from nn.unrecorded import Array, unrecorded
 
@@ -29,13 +27,6 @@ def elementwise(activation: Any) -> Callable[[Any, Array], Array]:
     return lambda _, x: forward(x) if x.ndim and x.size < LARGE else NotImplemented
 
 
-class Plain(Module):
-    """An activation without options."""
-
-    def __init__(self) -> None:
-        super().__init__()
-
-
 class InPlace(Module):
     """One that takes PyTorch's `inplace`, which has no effect here: results are always new."""
 
@@ -47,7 +38,7 @@ class InPlace(Module):
         return "inplace=True" if self.inplace else ""
 
 
-class Sigmoid(Plain):
+class Sigmoid(Module):
     """1 / (1 + exp(-x))."""
 
     def forward(self, input: Any) -> Tensor:
@@ -57,7 +48,7 @@ class Sigmoid(Plain):
 unrecorded(Sigmoid.forward)(elementwise(ops.sigmoid))
 
 
-class Tanh(Plain):
+class Tanh(Module):
     """The hyperbolic tangent."""
 
     def forward(self, input: Any) -> Tensor:
@@ -183,7 +174,7 @@ class Softplus(Module):
         return f"beta={self.beta}, threshold={self.threshold}"
 
 
-class Softsign(Plain):
+class Softsign(Module):
     """x / (1 + |x|)."""
 
     def forward(self, input: Any) -> Tensor:
@@ -234,7 +225,7 @@ class LogSoftmax(AlongAxis):
         return ops.log_softmax(x, axis) if x.ndim else ops.log_softmax(x, None)
 
 
-class LogSigmoid(Plain):
+class LogSigmoid(Module):
     """log(sigmoid(x)), accurate also where the sigmoid is 0 in floating point."""
 
     def forward(self, input: Any) -> Tensor:
@@ -272,8 +263,7 @@ class Threshold(InPlace):
         self.value = value
 
     def forward(self, input: Any) -> Tensor:
-        x = given(input)
-        return ops.where(~(x <= self.threshold), x, constant(np.asarray(self.value, x.dtype)[()]))
+        return F.threshold(input, self.threshold, self.value)
 
     def extra_repr(self) -> str:
         return f"threshold={self.threshold}, value={self.value}" + (", inplace=True" if self.inplace else "")
@@ -282,7 +272,7 @@ class Threshold(InPlace):
 # Ours: the lectures' activations that PyTorch does not have.
 
 
-class Step(Plain):
+class Step(Module):
     """1 where x > 0, else 0: the lectures' threshold unit. PyTorch has no such module.
 
     Its gradient is 0 everywhere, so nothing before it learns.

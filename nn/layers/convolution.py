@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from autograd import Tensor, ops
+from autograd.kernels.windows import per_axis
 from nn.casting import plain
-from nn.layers.entry import batched, check_channels, entered, pair, positive, unbatched, uniform
+from nn.layers.entry import batched, check_channels, entered, positive, unbatched, uniform
 from nn.module import Module
 from nn.parameter import Parameter
 from nn.unrecorded import Array, unrecorded
@@ -47,9 +48,9 @@ class Convolution(Module):
         self.groups = positive(groups, "groups")
         if in_channels % groups or out_channels % groups:
             raise ValueError(f"groups={groups} do not divide {in_channels} channels in and {out_channels} out")
-        self.kernel_size = pair(kernel_size, self.axes, "kernel_size")
-        self.stride = pair(stride, self.axes, "stride")
-        self.dilation = pair(dilation, self.axes, "dilation")
+        self.kernel_size = per_axis(kernel_size, self.axes, "kernel_size", 1)
+        self.stride = per_axis(stride, self.axes, "stride", 1)
+        self.dilation = per_axis(dilation, self.axes, "dilation", 1)
         self.padding: str | tuple[int, ...]
         if isinstance(padding, str):
             if padding not in ("same", "valid"):
@@ -58,7 +59,7 @@ class Convolution(Module):
                 raise ValueError(f"padding='same' needs stride 1, got {self.stride}")
             self.padding = padding
         else:
-            self.padding = pair(padding, self.axes, "padding", least=0)
+            self.padding = per_axis(padding, self.axes, "padding", 0)
         if padding_mode not in ("zeros", *MODES):
             raise ValueError(f"padding_mode is 'zeros', 'reflect', 'replicate' or 'circular', not {padding_mode!r}")
         self.padding_mode = padding_mode
@@ -206,7 +207,7 @@ class ConvTransposeNd(Convolution):
             out_channels,
             kernel_size,
             stride,
-            pair(padding, self.axes, "padding", least=0),
+            per_axis(padding, self.axes, "padding", 0),
             dilation,
             groups,
             bias,
@@ -214,7 +215,7 @@ class ConvTransposeNd(Convolution):
             dtype,
             transposed=True,
         )
-        self.output_padding = pair(output_padding, self.axes, "output_padding", least=0)
+        self.output_padding = per_axis(output_padding, self.axes, "output_padding", 0)
 
     def forward(self, input: Any, output_size: Sequence[int] | None = None) -> Tensor:
         x, single = batched(entered(input, self.weight), self.axes)

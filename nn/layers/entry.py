@@ -76,17 +76,6 @@ def unbatched(x: Tensor, single: bool) -> Tensor:
     return x.reshape(x.shape[1:]) if single else x
 
 
-def pair(value: Any, axes: int, name: str, least: int = 1) -> tuple[int, ...]:
-    """Return an option as one integer for each of `axes` axes."""
-    given = tuple(value) if isinstance(value, (tuple, list)) else (value,) * axes
-    whole = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in given)
-    if not whole:
-        raise TypeError(f"{name} is an integer or a tuple of {axes}, not {value!r}")
-    if len(given) != axes or min(given) < least:
-        raise ValueError(f"{name} is an integer of at least {least}, or {axes} of them, not {value!r}")
-    return tuple(int(n) for n in given)
-
-
 def positive(value: Any, name: str) -> int:
     """Return a size, or raise if it is not a positive integer."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd import Tensor, ops
-from autograd.kernels.windows import counts, pooled
+from autograd.kernels.windows import counts, per_axis, pooled
 from autograd.ops.pooling import winners_of
 from nn import functional as F
 from nn.casting import given
-from nn.layers.entry import batched, constant, pair, unbatched
+from nn.layers.entry import batched, constant, unbatched
 from nn.module import Module
 from nn.unrecorded import Array, unrecorded
 
@@ -34,7 +34,7 @@ class MaxPool(Module):
         ceil_mode: bool = False,
     ) -> None:
         super().__init__()
-        pair(kernel_size, self.axes, "kernel_size")
+        per_axis(kernel_size, self.axes, "kernel_size", 1)
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
         self.padding = padding
@@ -120,7 +120,7 @@ class AvgPool(Module):
         count_include_pad: bool = True,
     ) -> None:
         super().__init__()
-        pair(kernel_size, self.axes, "kernel_size")
+        per_axis(kernel_size, self.axes, "kernel_size", 1)
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
         self.padding = padding
@@ -204,7 +204,7 @@ class Adaptive(Module):
     def __init__(self, output_size: int | tuple[int | None, ...] | None) -> None:
         super().__init__()
         given = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * self.axes
-        pair(tuple(1 if n is None else n for n in given), self.axes, "output_size")
+        per_axis(tuple(1 if n is None else n for n in given), self.axes, "output_size", 1)
         self.output_size = output_size
 
     def extra_repr(self) -> str:

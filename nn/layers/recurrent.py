@@ -373,7 +373,7 @@ class Cell(Module):
 
     gates: ClassVar[int]
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool, dtype: DTypeLike | None) -> None:
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, dtype: DTypeLike | None = None) -> None:
         super().__init__()
         self.input_size = positive(input_size, "input_size")
         self.hidden_size = positive(hidden_size, "hidden_size")
@@ -430,7 +430,7 @@ class RNNCell(Cell):
         *,
         dtype: DTypeLike | None = None,
     ) -> None:
-        super().__init__(input_size, hidden_size, bias, dtype)
+        super().__init__(input_size, hidden_size, bias, dtype=dtype)
         self.nonlinearity = checked_nonlinearity(nonlinearity)
 
     def forward(self, input: Any, hx: Any = None) -> Tensor:
@@ -455,9 +455,6 @@ class LSTMCell(Cell):
 
     gates = 4
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, dtype: DTypeLike | None = None) -> None:
-        super().__init__(input_size, hidden_size, bias, dtype)
-
     def forward(self, input: Any, hx: Any = None) -> tuple[Tensor, Tensor]:
         x = self.step(input)
         h, c = (None, None) if hx is None else pair_of(hx)
@@ -474,9 +471,6 @@ class GRUCell(Cell):
     """
 
     gates = 3
-
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, dtype: DTypeLike | None = None) -> None:
-        super().__init__(input_size, hidden_size, bias, dtype)
 
     def forward(self, input: Any, hx: Any = None) -> Tensor:
         x = self.step(input)

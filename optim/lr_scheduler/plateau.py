@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from optim.lr_scheduler.schedule import LRScheduler, each
-from optim.optimizer import Optimizer, plain
+from optim.optimizer import Optimizer, as_number
 
 
 class ReduceLROnPlateau(LRScheduler):
@@ -80,7 +80,7 @@ class ReduceLROnPlateau(LRScheduler):
         """Take the metric of the epoch that ended, a number or a tensor of one."""
         if metrics is None:
             raise TypeError("ReduceLROnPlateau.step needs the metric: step(loss)")
-        value = float(plain(metrics))
+        value = float(as_number(metrics))
         self.last_epoch += 1
         if self.is_better(value):
             self.best = value

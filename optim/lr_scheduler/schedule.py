@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from optim.flat import Group
-from optim.optimizer import Optimizer, alike, copied, plain
+from optim.optimizer import Optimizer, alike, as_number, copied
 
 PER_GROUP: Final = ("base_lrs", "min_lrs", "_last_lr")  # state that has a number for each group
 
@@ -124,7 +124,7 @@ class LRScheduler:
         if not isinstance(state_dict, Mapping) or state_dict.keys() != own.keys():
             raise ValueError(f"this is no state of {type(self).__name__}: it needs the keys {', '.join(sorted(own))}")
         for name in own.keys() - set(self.nested()):
-            value = plain(state_dict[name])
+            value = as_number(state_dict[name])
             fits = alike(value, own[name])
             if name in PER_GROUP:
                 fits = fits and len(value) == len(self.optimizer.param_groups)
@@ -141,7 +141,7 @@ class LRScheduler:
         """Take over a state that was checked."""
         for name, value in state_dict.items():
             if name not in self.nested():
-                value = plain(value)
+                value = as_number(value)
                 self.__dict__[name] = list(value) if isinstance(value, tuple) else value
 
     def nested(self) -> tuple[str, ...]:
@@ -176,10 +176,10 @@ def rates(schedule: LRScheduler, epochs: int) -> list[float]:
 def each(name: str, value: float | Sequence[float], groups: Sequence[Group]) -> list[float]:
     """Return an option that is one number, or a list of one for each group, as the list."""
     if not isinstance(value, (list, tuple)):
-        return [float(plain(value))] * len(groups)
+        return [float(as_number(value))] * len(groups)
     if len(value) != len(groups):
         raise ValueError(f"expected {len(groups)} values for {name}, got {len(value)}")
-    return [float(plain(part)) for part in value]
+    return [float(as_number(part)) for part in value]
 
 
 def positive(name: str, value: int) -> int:

@@ -195,6 +195,12 @@ def test_the_second_derivative_of_what_is_linear_in_pieces_is_0(name):
         assert not second.numpy().any()
 
 
+def test_a_threshold_of_integers_keeps_its_value():
+    assert (
+        nn.Threshold(0.5, -1.5)([0, 1]).tolist() == nn.functional.threshold([0, 1], 0.5, -1.5).tolist() == [-1.5, 1.0]
+    )
+
+
 def test_the_gradient_of_an_embedding_is_linear_and_its_second_derivative_0():
     layer = made("Embedding with padding_idx")
     out = layer(WORDS)
