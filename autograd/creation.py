@@ -60,12 +60,20 @@ def shape_of(shape: tuple[Any, ...]) -> tuple[int, ...]:
 
 
 def zeros(*shape: Any, dtype: DTypeLike = float, requires_grad: bool = False, name: str | None = None) -> Tensor:
-    """Return zeros: `zeros(2, 3)` or `zeros((2, 3))`."""
+    """Return zeros: `zeros(2, 3)` or `zeros((2, 3))`.
+
+    >>> zeros(2, dtype=np.float32)
+    Tensor([0., 0.], shape=(2,), dtype=float32)
+    """
     return full(shape_of(shape), 0, dtype=dtype, requires_grad=requires_grad, name=name)
 
 
 def ones(*shape: Any, dtype: DTypeLike = float, requires_grad: bool = False, name: str | None = None) -> Tensor:
-    """Return ones: `ones(2, 3)` or `ones((2, 3))`."""
+    """Return ones: `ones(2, 3)` or `ones((2, 3))`.
+
+    >>> ones(2, requires_grad=True)
+    Tensor([1., 1.], shape=(2,), dtype=float64, requires_grad=True)
+    """
     return full(shape_of(shape), 1, dtype=dtype, requires_grad=requires_grad, name=name)
 
 
@@ -77,14 +85,22 @@ def full(
     requires_grad: bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """Return `value` in every element; its dtype if none is given."""
+    """Return `value` in every element; its dtype if none is given.
+
+    >>> full(2, 0.5)
+    Tensor([0.5, 0.5], shape=(2,), dtype=float64)
+    """
     return finished(wrap(numeric(np.full(shape, value, dtype), None, copy=False), None), requires_grad, name)
 
 
 def eye(
     n: int, m: int | None = None, *, dtype: DTypeLike = float, requires_grad: bool = False, name: str | None = None
 ) -> Tensor:
-    """Return an (n, m) matrix, square if `m` is left out, with ones on the diagonal and zeros elsewhere."""
+    """Return an (n, m) matrix, square if `m` is left out, with ones on the diagonal and zeros elsewhere.
+
+    >>> eye(2).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
     return finished(wrap(np.eye(n, m, dtype=dtype), None), requires_grad, name)
 
 
@@ -109,7 +125,11 @@ def linspace(
     requires_grad: bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """Return `num` numbers evenly spaced from `start` to `stop`."""
+    """Return `num` numbers evenly spaced from `start` to `stop`.
+
+    >>> linspace(0, 1, 3)
+    Tensor([0. , 0.5, 1. ], shape=(3,), dtype=float64)
+    """
     array = np.linspace(start, stop, num, endpoint=endpoint, dtype=dtype)
     return finished(wrap(array, None), requires_grad, name)
 

@@ -321,7 +321,9 @@ def value_and_grad(f: Function, argnum: Argnum = 0) -> Function:
 
 
 def grad(f: Function, argnum: Argnum = 0) -> Function:
-    """Return the function that returns the gradient of `f(...)`, one number; see `value_and_grad`.
+    """Return the function that returns the gradient of `f(...)`, one number.
+
+    Parameters and errors are those of `value_and_grad`.
 
     >>> grad(lambda x: x**3)(2.0)
     np.float64(12.0)
@@ -349,7 +351,7 @@ def elementwise_grad(f: Function, argnum: Argnum = 0) -> Function:
     """Return the function that returns the derivative of each element of `f(...)` by the same element of its argument.
 
     What it computes is the gradient of the sum of all results: the derivatives, where each result depends on one
-    element of the argument alone, as those of `np.tanh` do.
+    element of the argument alone, as those of `np.tanh` do. TypeError: an argument or a result that is no float.
 
     >>> import numpy as np
     >>> elementwise_grad(lambda x: x**2)(np.array([1.0, 2.0, 3.0]))
@@ -372,7 +374,8 @@ def jacobian(f: Function, argnum: Argnum = 0) -> Function:
 
     The result has shape `f(...).shape + argument.shape`. One backward pass computes a row for each element of `f(...)`,
     some rows at a time where there are many and the tensors are large.
-    For structures it is a structure like what `f` returns, of structures like the argument.
+    For structures it is a structure like what `f` returns, of structures like the argument. TypeError: an argument or a
+    result that is no float.
 
     >>> import numpy as np
     >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
@@ -450,7 +453,8 @@ def many_rows(call: Call, out: Tensor, at_once: int) -> list[Any]:
 def hessian(f: Function, argnum: Argnum = 0) -> Function:
     """Return the function that returns the second derivatives of `f(...)`, one number.
 
-    The result has shape `argument.shape + argument.shape`; for structures, a structure of structures.
+    The result has shape `argument.shape + argument.shape`; for structures, a structure of structures. Errors are those
+    of `value_and_grad`.
 
     >>> import numpy as np
     >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([3.0, 5.0]))
@@ -465,7 +469,8 @@ def hvp(f: Function, argnum: Argnum = 0) -> Function:
     """Return the function that returns the product of the Hessian of `f(...)`, one number, with a vector.
 
     It takes the arguments of `f` and after them the vector, in the structure of the argument that is differentiated in.
-    It costs a few gradients, whatever the size: the Hessian is never formed.
+    It costs a few gradients, whatever the size: the Hessian is never formed. ValueError: the vector has another shape
+    than the argument; other errors are those of `value_and_grad`.
 
     >>> import numpy as np
     >>> hvp(lambda x: np.sum(x**3))(np.array([1.0, 2.0]), np.array([1.0, 10.0]))
@@ -500,7 +505,8 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
     """Return `f(*args)`, and the function that multiplies a vector with the Jacobian from the left.
 
     That function takes a gradient of the result, in its structure, and returns that of the argument, or a tuple of them
-    where there are several. It can be called any number of times.
+    where there are several. It can be called any number of times. ValueError: the gradient has another shape than the
+    result.
 
     >>> import numpy as np
     >>> out, pull = vjp(lambda x: x**2, np.array([1.0, 2.0]))
@@ -521,7 +527,7 @@ def jvp(f: Function, args: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[
     """Return `f(*args)`, and its derivative along `tangents`: the product of the Jacobian with them.
 
     The product with the Jacobian from the left is linear in its vector; this is its derivative. So it costs
-    a few gradients, whatever the sizes, and is exact.
+    a few gradients, whatever the sizes, and is exact. ValueError: the tangents have other shapes than the arguments.
 
     >>> import numpy as np
     >>> jvp(lambda x: x**2, (np.array([1.0, 2.0]),), (np.array([1.0, 10.0]),))

@@ -99,7 +99,14 @@ class no_grad(_Switch):
 
 
 class enable_grad(_Switch):
-    """Record again inside a `no_grad` block. A context manager and a decorator."""
+    """Record again inside a `no_grad` block. A context manager and a decorator.
+
+    >>> import autograd
+    >>> w = autograd.Tensor(2.0, requires_grad=True)
+    >>> with autograd.no_grad(), autograd.enable_grad():
+    ...     print((w * 3).requires_grad)
+    True
+    """
 
     __slots__ = ()
     _field = "grad"
@@ -162,6 +169,13 @@ class record(_Switch):
     """Keep the value, and after `backward` the gradient, of every node, for pictures and steps.
 
     Nodes of 0-d tensors always do so; those of larger tensors only inside this block.
+
+    >>> import autograd
+    >>> x = autograd.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    >>> with autograd.record():
+    ...     loss = (x * x).sum()
+    ...     loss.backward()
+    >>> picture = autograd.draw(loss)  # where each box now has the norm of its value and of its gradient
     """
 
     __slots__ = ()

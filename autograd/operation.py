@@ -386,6 +386,14 @@ def operation(
     elementwise : each number of the result, and of a gradient, comes from the numbers in its place alone: large arrays
         go through forward and rules a block at a time.
 
+    Returns
+    -------
+    The function, of tensors and of arrays: a tensor, or several, with what made it; of arrays alone, an array.
+
+    Raises
+    ------
+    TypeError : there is no rule, one reads what the forward does not have, or the options contradict each other.
+
     Examples
     --------
     >>> import autograd
