@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd import Tensor, is_grad_enabled
 
-__all__ = ["as_labels", "casted", "floating", "given", "plain", "without_gradient"]
+__all__ = ["as_labels", "casted", "floating", "given", "narrowed", "plain", "widened", "without_gradient"]
 
 
 def given(x: Any) -> Tensor:
@@ -56,3 +56,13 @@ def without_gradient(x: Any, what: str) -> Any:
     if isinstance(x, Tensor) and x.requires_grad and is_grad_enabled():
         raise TypeError(f"{what} has no gradient, but requires one: pass its detach() if none is wanted")
     return plain(x)
+
+
+def widened(x: Tensor) -> Tensor:
+    """Return float16 as float32, in which sums of squares do not overflow; others as they are."""
+    return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
+def narrowed(x: Tensor, dtype: Any) -> Tensor:
+    """Return what came of a tensor that was widened, in its dtype before that."""
+    return x if x.dtype == dtype else x.astype(dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from typing import Any, Generic, TypeVar, overload
 
@@ -61,7 +62,9 @@ class Row(Module):
 
     def append(self: S, module: Module) -> S:
         """Add a module at the end."""
-        setattr(self, str(len(self)), checked(module))
+        names = self._named()
+        free = (str(i) for i in itertools.count(len(names)))  # a slice of a row goes on with its own numbers
+        setattr(self, next(name for name in free if name not in names), checked(module))
         return self
 
     def extend(self: S, modules: Iterable[Module]) -> S:

@@ -22,7 +22,7 @@ from autograd.ops.arithmetic import keep
 from autograd.ops.indexing import land
 from autograd.ops.products import matrix_product
 from autograd.random import shared_generator
-from nn.casting import as_labels, casted, floating, given, plain
+from nn.casting import as_labels, casted, floating, given, narrowed, plain, widened
 from nn.loss_functions import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -443,8 +443,16 @@ def scaled_dot_product_attention(
     return dropout(weights, dropout_p, dropout_p > 0) @ v
 
 
+def refuse_integers(mask: Any, name: str) -> None:
+    """Refuse a mask of zeros and ones, which would be added to the scores."""
+    dtype = plain(mask).dtype
+    if dtype.kind in "iu":
+        raise TypeError(f"{name}: a mask is of booleans, or of floats to be added; of {dtype}, write mask.astype(bool)")
+
+
 def masked_softmax(scores: Tensor, mask: Any, name: str) -> Tensor:
     """Return the softmax of scores where a mask allows it, and zeros where it allows nothing."""
+    refuse_integers(mask, name)
     mask = casted(mask, scores) if plain(mask).dtype.kind != "b" else given(mask)
     try:
         fits = np.broadcast_shapes(mask.shape, scores.shape) == scores.shape
@@ -588,10 +596,28 @@ def windows_of(size: int, out: int) -> list[tuple[int, int]]:
     return [(i * size // out, -(-(i + 1) * size // out)) for i in range(out)]
 
 
-def along(x: Tensor, matrix: Any, axis: int) -> Tensor:
-    """Multiply by a matrix (out, size) along one of the last two axes, -1 or -2."""
-    matrix = matrix.astype(x.dtype if x.dtype.kind == "f" else np.float64)
-    return x @ matrix.T if axis == -1 else matrix @ x
+def resampled_rule(g: Array, weights: Array, axis: int) -> Array:
+    return resampled(g, weights.T, axis)
+
+
+@operation(name="resample", x=resampled_rule)
+def resampled(x: Array, weights: Array, axis: int) -> Array:
+    """Return sums along one of the last two axes, -1 or -2, by the rows of `weights`, of which none is negative."""
+
+    def sums(x: Array, weights: Array) -> Array:
+        return matrix_product(x, weights.T) if axis == -1 else weights @ x
+
+    with np.errstate(all="ignore"):
+        found = sums(x, weights)
+        if np.isfinite(found.sum()):
+            return found
+    # What has no weight is to have no effect, and 0 times Inf has.
+    reached = (weights != 0).astype(weights.dtype)
+    found = sums(np.where(np.isfinite(x), x, 0), weights)
+    up, down, neither = (
+        sums(which.astype(weights.dtype), reached) > 0 for which in (x == np.inf, x == -np.inf, x != x)
+    )
+    return np.where(neither | (up & down), np.nan, np.where(up, np.inf, np.where(down, -np.inf, found)))
 
 
 def averaged(x: Tensor, out: Sizes) -> Tensor:
@@ -600,10 +626,10 @@ def averaged(x: Tensor, out: Sizes) -> Tensor:
         return ops.avg_pool(x, tuple(n // o for n, o in zip(sizes, out, strict=True)))
     for axis in range(-len(sizes), 0):
         size, wanted = x.shape[axis], out[axis]
-        matrix = np.zeros((wanted, size))
+        weights = np.zeros((wanted, size), x.dtype if x.dtype.kind == "f" else float)
         for i, (start, stop) in enumerate(windows_of(size, wanted)):
-            matrix[i, start:stop] = 1 / (stop - start)
-        x = along(x, matrix, axis)
+            weights[i, start:stop] = 1 / (stop - start)
+        x = resampled(x, weights, axis)
     return x
 
 
@@ -693,19 +719,21 @@ def interpolate(
         if mode == "nearest":
             x = nearest(x, axis, after, ratio)
         else:
-            x = along(x, linear_weights(before, after, ratio, bool(align_corners)), axis)
+            weights = linear_weights(before, after, ratio, bool(align_corners))
+            x = resampled(x, weights.astype(x.dtype if x.dtype.kind == "f" else float), axis)
     return x
 
 
 def nearest(x: Tensor, axis: int, after: int, ratio: float) -> Tensor:
     size = x.shape[axis]
-    if after % size == 0 and ratio == size / after:
+    # Of images, PyTorch has those of the same size or of twice that as they are, or each number twice, by any factor.
+    if after % size == 0 and (ratio == size / after or (x.ndim == 4 and after <= 2 * size)):
         return ops.repeat(x, after // size, axis)
     places = np.minimum(np.floor(np.arange(after, dtype=np.float32) * np.float32(ratio)).astype(np.intp), size - 1)
     return ops.take(x, places, axis)
 
 
-def linear_weights(before: int, after: int, ratio: float, align_corners: bool) -> Any:
+def linear_weights(before: int, after: int, ratio: float, align_corners: bool) -> Array:
     """Return the matrix (after, before) that interpolates linearly along one axis."""
     if align_corners:
         at = np.arange(after) * ((before - 1) / (after - 1) if after > 1 else 0.0)
@@ -749,7 +777,8 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
 def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """Return vectors along `dim` over their p-norm, or over `eps` where that is larger."""
     x = floating(input, "normalize")
-    return x / ops.clip(ops.norm(x, float(p), dim, True), min=eps)
+    dtype, x = x.dtype, widened(x)
+    return narrowed(x / ops.clip(ops.norm(x, float(p), dim, True), min=eps), dtype)
 
 
 def entered(name: str, input: Any, weight: Any, bias: Any) -> Tensor:
@@ -788,10 +817,11 @@ def batch_norm(
 
     Raises
     ------
-    ValueError : shapes do not fit; one number a channel has no variance to train with.
+    ValueError : shapes do not fit; one number a channel has no variance.
     """
     name = "batch_norm"
     x = entered(name, input, weight, bias)
+    dtype, x = x.dtype, widened(x)
     if x.ndim < 2:
         raise ValueError(f"{name}: expected (N, C) or (N, C, ...), got {x.shape}")
     channels = x.shape[1]
@@ -803,9 +833,9 @@ def batch_norm(
         mean, var = (plain(r).astype(x.dtype).reshape(shape) for r in (running_mean, running_var))
         scaled = 1 / np.sqrt(var + x.dtype.type(eps))
         out = (x - mean) * (scaled if factor is None else factor * scaled)
-        return out if shift is None else out + shift
+        return narrowed(out if shift is None else out + shift, dtype)
     count = x.size // max(1, channels)
-    if training and count == 1:
+    if count == 1:
         raise ValueError(f"{name}: expected more than 1 value per channel when training, got input of shape {x.shape}")
     out, mean, var = ops.normalize(x, factor, shift, (0, *range(2, x.ndim)), eps, along=1)
     if training and count:
@@ -817,7 +847,7 @@ def batch_norm(
                 array += (momentum * seen).astype(array.dtype)
                 if isinstance(running, Tensor):
                     running.mark_overwritten()
-    return out
+    return narrowed(out, dtype)
 
 
 def layer_norm(
@@ -831,12 +861,13 @@ def layer_norm(
     """
     name = "layer_norm"
     x = entered(name, input, weight, bias)
+    dtype, x = x.dtype, widened(x)
     shape = (normalized_shape,) if isinstance(normalized_shape, (int, np.integer)) else tuple(normalized_shape)
     if not shape or x.shape[-len(shape) :] != shape:
         raise ValueError(f"{name}: expected an input whose last axes are {shape}, got {x.shape}")
     check_shapes(name, shape, weight=weight, bias=bias)
     factor, shift = (None if a is None else casted(a, x) for a in (weight, bias))
-    return ops.normalize(x, factor, shift, tuple(range(-len(shape), 0)), eps)[0]
+    return narrowed(ops.normalize(x, factor, shift, tuple(range(-len(shape), 0)), eps)[0], dtype)
 
 
 def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Tensor:
@@ -844,19 +875,23 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
 
     Raises
     ------
-    ValueError : the groups do not divide the channels; a weight or bias does not fit them.
+    ValueError : the groups do not divide the channels; a weight or bias does not fit them; one number a group has no
+        variance.
     """
     name = "group_norm"
     x = entered(name, input, weight, bias)
+    dtype, x = x.dtype, widened(x)
     if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
         raise ValueError(f"{name}: {num_groups} groups do not divide the channels of (N, C, ...): {x.shape}")
     channels = x.shape[1]
     check_shapes(name, (channels,), weight=weight, bias=bias)
+    if x.size == num_groups:
+        raise ValueError(f"{name}: expected more than 1 value per group, got input of shape {x.shape}")
     grouped = x.reshape(x.shape[0], num_groups, channels // num_groups, *x.shape[2:])
     shape = (num_groups, channels // num_groups, *(1,) * (x.ndim - 2))
     factor, shift = (None if a is None else casted(a, x).reshape(shape) for a in (weight, bias))
     out: Tensor = ops.normalize(grouped, factor, shift, tuple(range(2, grouped.ndim)), eps)[0]
-    return out.reshape(x.shape)
+    return narrowed(out.reshape(x.shape), dtype)
 
 
 def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd import Tensor, ops
 from autograd.operation import Array, operation
-from nn.casting import casted, floating, plain, without_gradient
+from nn.casting import casted, floating, narrowed, plain, widened, without_gradient
 from nn.cross_entropy import class_weights, cross_entropy, find_labels, nll_loss, reduction_of
 
 __all__ = [
@@ -157,7 +157,7 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
 
     Raises
     ------
-    ValueError : shapes differ; an input is outside 0 to 1, or NaN.
+    ValueError : shapes differ; an input or a target is outside 0 to 1, or NaN.
 
     >>> binary_cross_entropy([0.5, 1.0], [1, 0], reduction="none").tolist()
     [0.693147, 100.0]
@@ -169,6 +169,11 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
         raise ValueError(
             f"{name}: probabilities are between 0 and 1, the input reaches from {values.min():.6g} to "
             f"{values.max():.6g}; for scores use binary_cross_entropy_with_logits"
+        )
+    labels = plain(y)
+    if labels.size and not (labels.min() >= 0 and labels.max() <= 1):
+        raise ValueError(
+            f"{name}: targets are between 0 and 1, these reach from {labels.min():.6g} to {labels.max():.6g}"
         )
     return reduced(weighted(cross_entropy_of_probability(x, y), weight, name), reduction, name)
 
@@ -324,15 +329,17 @@ def vectors(x1: Any, x2: Any, name: str) -> tuple[Tensor, Tensor]:
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """Return the p-norm of x1 - x2 + eps over the last axis; at a difference of 0 eps keeps its gradient finite."""
     x, y = vectors(x1, x2, "pairwise_distance")
-    return ops.norm(x - y + float(eps), float(p), -1, keepdim)
+    difference = x - y + float(eps)
+    return narrowed(ops.norm(widened(difference), float(p), -1, keepdim), difference.dtype)
 
 
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """Return the cosine of the angle between x1 and x2 along axis `dim`; norms are taken for no less than eps."""
     x, y = vectors(x1, x2, "cosine_similarity")
+    dtype, x, y = x.dtype, widened(x), widened(y)
     x = x / ops.clip(ops.norm(x, axis=dim, keepdims=True), min=eps)
     y = y / ops.clip(ops.norm(y, axis=dim, keepdims=True), min=eps)
-    return (x * y).sum(axis=dim)
+    return narrowed((x * y).sum(axis=dim), dtype)
 
 
 COSINE_EPS = 1e-12  # added to squared lengths, as in PyTorch

@@ -351,10 +351,14 @@ def of_module(given: Any) -> str:
     return ": write parameters(), of the module" if hasattr(given, "parameters") or callable(given) else ""
 
 
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float))
+
+
 def not_negative(group: Group, *names: str) -> None:
     """Raise ValueError if an option is negative, NaN, or no number."""
     for name in names:
-        if isinstance(group[name], str) or not group[name] >= 0:
+        if not is_number(group[name]) or not group[name] >= 0:
             raise ValueError(f"Invalid {TITLES.get(name, name + ' value')}: {group[name]}")
 
 
@@ -362,10 +366,12 @@ def below_one(group: Group, *names: str) -> None:
     """Raise ValueError if an option is not in [0, 1); of a pair, each."""
     for name in names:
         value = group[name]
+        if name == "betas" and (not isinstance(value, tuple) or len(value) != 2):
+            raise ValueError(f"Invalid betas: {value!r}; they are two numbers")
         for i, number in enumerate(value if isinstance(value, tuple) else (value,)):
-            if not 0 <= number < 1:
+            if not is_number(number) or not 0 <= number < 1:
                 which = f"beta parameter at index {i}" if name == "betas" else f"{name} value"
-                raise ValueError(f"Invalid {which}: {number}")
+                raise ValueError(f"Invalid {which}: {number!r}")
 
 
 def as_number(value: Any) -> Any:

@@ -251,12 +251,13 @@ def avg_pool(
     check_images(x)
     windows = pooled(x.shape[2:], kernel_size, stride, padding, 1, ceil_mode)
     dtype = x.dtype if x.dtype.kind == "f" else np.dtype(float)
-    means = new_images(order_of(x), (*x.shape[:2], *windows.out), dtype, np.zeros)
-    number = counts(windows, count_include_pad, padding).astype(dtype)
+    wide = np.result_type(dtype, np.float32)  # in half precision sums would overflow on the way
+    means = new_images(order_of(x), (*x.shape[:2], *windows.out), wide, np.zeros)
+    number = counts(windows, count_include_pad, padding).astype(wide)
     if tiles(windows) and math.prod(windows.kernel) > FEW:
-        split(x, windows).sum(axis=tuple(range(3, 2 * len(windows.size) + 2, 2)), dtype=dtype, out=means)
+        split(x, windows).sum(axis=tuple(range(3, 2 * len(windows.size) + 2, 2)), dtype=wide, out=means)
         means /= number
-        return means
+        return means.astype(dtype, copy=False)
 
     def work(some: slice) -> None:
         padded, total = filled(x[some], windows, 0), means[some]
@@ -265,4 +266,4 @@ def avg_pool(
         total /= number
 
     in_pieces(work, len(x), x.size, PIECE, LIGHT_WORTH)
-    return means
+    return means.astype(dtype, copy=False)

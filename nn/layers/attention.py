@@ -244,6 +244,7 @@ class MultiheadAttention(Module):
 
 def additive(mask: Any, like: Tensor) -> Tensor:
     """Return a mask as numbers to add: -inf where a boolean one is True."""
+    F.refuse_integers(mask, "attention")
     mask = given(mask)
     if mask.dtype.kind == "b":
         return constant(np.where(mask.data, -np.inf, 0).astype(like.dtype))

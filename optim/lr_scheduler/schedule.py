@@ -86,8 +86,10 @@ class LRScheduler:
         """Return α at `epoch` from the present one, which another schedule may have changed."""
         if type(self).factor is LRScheduler.factor:
             return self.rate(base, group, epoch)
-        before = self.factor(epoch - 1)
-        return float(group["lr"]) * (self.factor(epoch) / before) if before else self.rate(base, group, epoch)
+        before, factor = self.factor(epoch - 1), self.factor(epoch)
+        if before == factor:  # at zero too, the end of some
+            return float(group["lr"])
+        return float(group["lr"]) * (factor / before) if before else self.rate(base, group, epoch)
 
     def pairs(self) -> Iterable[tuple[float, Group]]:
         """Return α₀ and options of each group."""

@@ -330,3 +330,80 @@ def test_sizes_may_be_numbers_of_numpys():
 def test_a_bias_that_does_not_fit_is_refused_by_bilinear():
     with pytest.raises(ValueError, match="expected a bias"):
         F.bilinear(np.ones((5, 2)), np.ones((5, 2)), np.ones((3, 2, 2)), np.ones((5, 1, 3)))
+
+
+MASKS_OF_NUMBERS = [
+    lambda mask: F.scaled_dot_product_attention(X, X, X, mask),
+    lambda mask: nn.MultiheadAttention(4, 2)(X, X, X, attn_mask=mask),
+    lambda mask: nn.MultiheadAttention(4, 2)(X, X, X, key_padding_mask=mask[0]),
+]
+
+
+@pytest.mark.parametrize("attend", MASKS_OF_NUMBERS)
+@pytest.mark.parametrize("dtype", [int, np.uint8])
+def test_a_mask_of_integers_is_refused(attend, dtype):
+    with pytest.raises(TypeError, match=r"mask\.astype\(bool\)"):
+        attend(np.tri(3, dtype=dtype))
+    attend(np.tri(3, dtype=bool))
+    attend(np.tri(3))
+
+
+FAR = {
+    "adaptive_avg_pool1d": (lambda x: F.adaptive_avg_pool1d(x[:, :, 0], 3), 1),
+    "adaptive_avg_pool2d": (lambda x: F.adaptive_avg_pool2d(x, 3), 1),
+    "linear": (lambda x: F.interpolate(x[:, :, 0], scale_factor=2, mode="linear"), 3),
+    "bilinear": (lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"), 9),
+    "corners": (lambda x: F.interpolate(x, 9, mode="bilinear", align_corners=True), 4),
+}
+
+
+@pytest.mark.parametrize("name", FAR)
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_what_is_not_finite_stays_where_it_is(name, value):
+    function, reached = FAR[name]
+    x = np.zeros((1, 1, 5, 5))
+    x[0, 0, 0, 0] = value
+    assert np.count_nonzero(np.isfinite(function(x).numpy()) == 0) == reached
+    assert not np.isnan(function(x).numpy()).any() or np.isnan(value)
+    x = Tensor(np.ones((1, 1, 5, 5)), requires_grad=True)
+    out = function(x)
+    g = np.ones(out.shape)
+    g.flat[0] = value
+    out.backward(g)
+    assert 1 <= np.count_nonzero(np.isfinite(x.grad.numpy()) == 0) <= 4
+
+
+def test_half_precision_goes_further_on_the_way():
+    x = (np.random.default_rng(0).normal(size=(4, 6)) * 300).astype(np.float16)
+    wide = x.astype(np.float32)
+    for function in (
+        lambda x: F.layer_norm(x, 6),
+        lambda x: F.group_norm(x, 2),
+        lambda x: F.batch_norm(x, None, None, training=True),
+        lambda x: F.normalize(x),
+        lambda x: F.cosine_similarity(x, x[::-1]),
+        lambda x: F.pairwise_distance(x, x[::-1]),
+    ):
+        t, u = Tensor(x, requires_grad=True), Tensor(wide, requires_grad=True)
+        found, expected = function(t), function(u)
+        assert found.dtype == np.float16
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=2e-3, atol=1e-3)
+        found.sum().backward()
+        expected.sum().backward()
+        np.testing.assert_allclose(t.grad.numpy(), u.grad.numpy(), rtol=2e-2, atol=1e-3)
+    norm = nn.BatchNorm1d(6, dtype=np.float16)
+    norm(x)
+    np.testing.assert_allclose(norm.running_var.numpy(), 0.9 + 0.1 * wide.var(axis=0, ddof=1), rtol=2e-3)
+    norm.eval()
+    np.testing.assert_allclose(
+        norm(x).numpy(), (wide - norm.running_mean.numpy()) / norm.running_var.numpy() ** 0.5, 5e-3
+    )
+    assert F.avg_pool2d(np.full((1, 1, 4, 4), 30_000, np.float16), 2).numpy().max() == 30_000
+    assert F.avg_pool2d(np.full((1, 1, 8, 8), 30_000, np.float16), 8).item() == 30_000
+
+
+def test_one_number_has_no_variance_to_divide_by():
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        nn.BatchNorm1d(2, track_running_stats=False).eval()(np.ones((1, 2)))
+    with pytest.raises(ValueError, match="more than 1 value per group"):
+        nn.GroupNorm(2, 2)(np.ones((1, 2)))

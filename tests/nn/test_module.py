@@ -182,6 +182,13 @@ def test_sequential_is_a_list():
         net.append(3)
 
 
+def test_what_is_appended_takes_no_other_modules_name():
+    tail = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))[1:].append(nn.Tanh())
+    assert [type(m).__name__ for m in tail] == ["ReLU", "Linear", "Tanh"]
+    assert [name for name, _ in tail.named_children()] == ["1", "2", "3"]
+    assert len(nn.Sequential({"1": nn.ReLU()}).append(nn.Tanh())) == 2
+
+
 def test_sequential_of_names():
     net = nn.Sequential({"hidden": nn.Linear(2, 3), "out": nn.Linear(3, 1)})
     assert [n for n, _ in net.named_parameters()] == ["hidden.weight", "hidden.bias", "out.weight", "out.bias"]

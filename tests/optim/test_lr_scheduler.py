@@ -211,6 +211,20 @@ def test_the_state_of_another_schedule_is_refused(make):
     assert schedule.last_epoch == 0
 
 
+@pytest.mark.parametrize(
+    "make", [lambda o: lr_scheduler.PolynomialLR(o, 3), lambda o: lr_scheduler.LinearLR(o, 1.0, 0.0, 3)]
+)
+def test_a_schedule_that_has_come_to_zero_leaves_the_rate_alone(make):
+    optimizer = sgd()
+    schedule = make(optimizer)
+    for _ in range(4):
+        schedule.step()
+    assert optimizer.param_groups[0]["lr"] == 0
+    optimizer.param_groups[0]["lr"] = 0.01
+    schedule.step()
+    assert optimizer.param_groups[0]["lr"] == 0.01
+
+
 def test_the_rate_that_a_schedule_set_is_used():
     x = Tensor(np.array([1.0], "float32"), requires_grad=True)
     optimizer = optim.SGD([x], lr=1.0)

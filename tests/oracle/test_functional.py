@@ -105,7 +105,7 @@ CASES = {
     "adaptive_avg_pool2d": [([IMAGES, ONE_IMAGE], grid(output_size=(1, 3, (7, 2), (None, 4), (5, 9))))],
     "adaptive_max_pool2d": [([IMAGES, ONE_IMAGE], grid(output_size=(1, 3, (7, 2), (None, 4), (5, 9))))],
     "interpolate": [
-        ([ODD], grid(size=(4, (12, 10), (3, 7), 1)) + grid(scale_factor=(2, 1.7, (0.5, 3.0)))),
+        ([ODD], grid(size=(4, (12, 10), (3, 7), 1)) + grid(scale_factor=(2, 1.1, 1.3, 1.7, 2.1, 2.3, (0.5, 3.0)))),
         (
             [ODD],
             [
