@@ -162,6 +162,9 @@ class Check:
         self.refuse_chance()
         size_in = sum(real_size(x._array) for x in self.variables)
         size_out = sum(real_size(plain(self.outputs[k])) for k in checked)
+        number = isinstance(directions, (int, np.integer)) and not isinstance(directions, bool) and directions >= 1
+        if directions not in (None, "all", "random") and not number:
+            raise ValueError(f"directions is 'all', 'random' or a positive number of them, not {directions!r}")
         if directions is None:
             directions = "all" if size_in + size_out <= WHOLE else "random"
         if directions == "random":

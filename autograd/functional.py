@@ -166,6 +166,8 @@ class Call:
                     f"{who}: argnum is {position}, but {self.name} was given {len(args)} positional arguments"
                 )
         chosen = tuple(position % len(args) for position in chosen)
+        if len(set(chosen)) < len(chosen):
+            raise ValueError(f"{who}: argnum names an argument twice: {argnum}")
         # What is differentiated in: the argument itself, or a tuple of arguments.
         self.given = tuple(args[i] for i in chosen) if isinstance(argnum, tuple) else args[chosen[0]]
         self.originals = list(tree.leaves(self.given))

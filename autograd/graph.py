@@ -296,11 +296,15 @@ def backward(
                         raise TypeError(f"a rule of {op.name} returned None, not a gradient")
                     continue
                 before = get(parent)
-                # Two scalars of one type agree at a glance (70 ns less than shape and dtype).
-                # Dtypes that are equal are mostly one object; where an array was unpickled, they are not.
-                if (sent.__class__ is ndarray or sent.__class__ is not parent.value.__class__) and (
-                    sent.shape != parent.shape or (sent.dtype is not parent.dtype and sent.dtype != parent.dtype)
-                ):
+                try:
+                    # Two scalars of one type agree at a glance (70 ns less than shape and dtype).
+                    # Dtypes that are equal are mostly one object; where an array was unpickled, they are not.
+                    unlike = (sent.__class__ is ndarray or sent.__class__ is not parent.value.__class__) and (
+                        sent.shape != parent.shape or (sent.dtype is not parent.dtype and sent.dtype != parent.dtype)
+                    )
+                except AttributeError:
+                    raise TypeError(f"a rule of {op.name} returned {type(sent).__name__}, not an array") from None
+                if unlike:
                     sent = fit(sent, parent, op)
                     if sent.shape is None:
                         if searching:

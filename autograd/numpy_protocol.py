@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd import modes, ops, tensor, tree
 from autograd.stack import WRITING
@@ -57,6 +58,7 @@ def by_numpy_name() -> dict[Any, Callable[..., Any]]:
     found.update({np.amax: ops.max, np.amin: ops.min, np.astype: Tensor.astype})
     found.update({np.linalg.diagonal: last_diagonal, np.linalg.trace: last_trace})
     found.update({np.linalg.vector_norm: vector_norm, np.linalg.matrix_norm: matrix_norm})
+    found[np.linalg.outer] = vector_outer
     return found
 
 
@@ -70,12 +72,18 @@ def last_trace(x: Tensor, offset: int = 0) -> Tensor:
 
 def vector_norm(x: Tensor, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Tensor:
     """Norm over any number of axes taken as one, unlike `np.linalg.norm`, which takes two for a matrix."""
-    axes = range(x.ndim) if axis is None else [axis] if isinstance(axis, int) else axis
-    axes = [a % x.ndim for a in axes]
+    axes = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
     kept = [a for a in range(x.ndim) if a not in axes]
     flat = x.transpose(*kept, *axes).reshape(*(x.shape[a] for a in kept), -1)
     norm = ops.norm(flat, ord, -1)
     return norm.reshape(tuple(1 if a in axes else n for a, n in enumerate(x.shape))) if keepdims else norm
+
+
+def vector_outer(x: Any, y: Any) -> Tensor:
+    """Outer product of vectors alone, unlike `np.outer`, which takes any arrays as vectors."""
+    if np.ndim(plain(x)) != 1 or np.ndim(plain(y)) != 1:
+        raise ValueError(f"np.linalg.outer: expected one-dimensional inputs, got {np.shape(x)} and {np.shape(y)}")
+    return ops.outer(x, y)
 
 
 def matrix_norm(x: Tensor, keepdims: bool = False, ord: Any = "fro") -> Tensor:
@@ -177,6 +185,8 @@ def call_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
         if theirs.parameters[parameter].kind is inspect.Parameter.VAR_KEYWORD:
             given.update(value)
         elif parameter in names:
+            if names[parameter] in given:
+                raise ValueError(f"{name}: {names[parameter]} is given twice")
             given[names[parameter]] = value
         else:
             default = theirs.parameters[parameter].default

@@ -39,7 +39,6 @@ class Operation:
         views: bool,
         elementwise: bool,
     ) -> None:
-        self.forward = forward
         self.name = name
         self.joint = joint
         self.composed = composed
@@ -56,6 +55,7 @@ class Operation:
             # Those of NumPy and of `operator` do not name theirs as the rules do.
             (tuple(rules), {}, False) if isinstance(forward, (np.ufunc, BuiltinFunctionType)) else parameters(forward)
         )
+        self.forward = forward if self.variadic else by_position(forward)
         self.inputs = inputs or tuple(rules)
         for given in self.inputs:
             if given not in self.names:
@@ -83,6 +83,9 @@ class Operation:
         """Return the names of what `rule` reads: its parameters after the first `skip` that have no default."""
         names, defaults, _ = parameters(rule)
         reads = tuple(name for name in names[skip:] if name not in defaults)
+        for name in keyword_only(rule):
+            if name in reads:
+                raise TypeError(f"{self.name}: a rule takes what it reads by position, not {name!r} by keyword")
         known = {*self.names, *(f"{n}_shape" for n in self.inputs), "out"}
         known |= {"aux"} if self.aux or self.aux_of else set()
         known |= {"i"} if self.variadic and self.joint is None else set()
@@ -180,6 +183,11 @@ class Operation:
             sent = self.joint(gradient, needs, *self.as_tensors(node, self.reads[0], read, whole=True))
         else:
             sent = self.through_composed(gradient, self.as_tensors(node, self.names, arguments, whole=True))
+        if len(sent) != len(needs):
+            raise TypeError(
+                f"the joint rule of {self.name} returned {len(sent)} gradients for {len(needs)} inputs: one for each, "
+                "or None"
+            )
         return gradient, (pass_on,) * len(sent), sent
 
     def prepare_rows(self, node: Any, gradient: Any) -> tuple[Any, Sequence[Any], Sequence[Any]]:
@@ -240,6 +248,8 @@ class Operation:
     def wrap_outputs(self, out: Any, node: Any, mode: modes.Mode | None = None) -> Any:
         """Return several results as Tensors, in the kind of tuple that the forward gave."""
         tensors = []
+        if len(out) != len(self.outputs):
+            raise TypeError(f"{self.name} returned {len(out)} results, of which outputs counts {len(self.outputs)}")
         for position, (array, differentiable) in enumerate(zip(out, self.outputs, strict=True)):
             part = None
             if node is not None and differentiable:
@@ -282,6 +292,8 @@ class Operation:
 
 def parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], dict[str, Any], bool]:
     """Return the names of a function's parameters, their defaults, and whether one of them is `*inputs`."""
+    if isinstance(function, np.ufunc):  # which say what they take since NumPy 2.4
+        return tuple(f"x{i}" for i in range(1, function.nin + 1)), {}, False
     if not isinstance(function, FunctionType):
         found = inspect.signature(function).parameters.values()
         defaults = {p.name: p.default for p in found if p.default is not p.empty}
@@ -297,6 +309,30 @@ def parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], dict[str,
     return names, {**dict(zip(positional[len(positional) - len(given) :], given, strict=True)), **keywords}, variadic
 
 
+def keyword_only(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of the parameters that a function takes by keyword alone."""
+    if isinstance(function, FunctionType):
+        code = function.__code__
+        return code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    if isinstance(function, (np.ufunc, BuiltinFunctionType)):
+        return ()
+    found = inspect.signature(function).parameters.values()
+    return tuple(p.name for p in found if p.kind is p.KEYWORD_ONLY)
+
+
+def by_position(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that takes all its arguments by position, as operations pass them."""
+    keywords = keyword_only(function)
+    if not keywords:
+        return function
+
+    def call(*args: Any) -> Any:
+        first = len(args) - len(keywords)
+        return function(*args[:first], **dict(zip(keywords, args[first:], strict=True)))
+
+    return functools.update_wrapper(call, function)
+
+
 @functools.cache
 def compiled(source: str) -> Callable[..., Any]:
     """Return the function that `source` stands for; many operations share one."""
@@ -309,7 +345,7 @@ def with_one_argument(rule: Callable[..., Any], reads: tuple[str, ...]) -> Calla
         return rule
     if reads:
         return lambda gradient, arguments: rule(gradient, *arguments)
-    if rule.__code__.co_code == PASS.__code__.co_code:
+    if isinstance(rule, FunctionType) and rule.__code__.co_code == PASS.__code__.co_code:
         return None
     return lambda gradient, _: rule(gradient)
 
@@ -412,7 +448,7 @@ def operation(
         op = Operation(
             forward,
             rules,
-            name=name or forward.__name__,
+            name=name or str(getattr(forward, "__name__", type(forward).__name__)),
             joint=joint,
             composed=composed,
             inputs=inputs,

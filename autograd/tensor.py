@@ -679,7 +679,7 @@ class Tensor:
         return ops.negative(self)
 
     def __pos__(self) -> Tensor:
-        return self
+        return ops.positive(self)
 
     def __abs__(self) -> Tensor:
         return ops.absolute(self)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,11 @@ from autograd.check import GradcheckError, gradcheck, gradgradcheck
 class Pair(NamedTuple):
     first: Tensor
     second: Tensor
+
+
+class Negative:
+    def __call__(self, x):
+        return -x
 
 
 def product(x, y):
@@ -234,7 +241,65 @@ class TestWrong:
         assert np.array_equal(x.data, SQUARE)
 
 
+class TestFunctionsOfManyKinds:
+    """What may be given as forward and rules."""
+
+    @pytest.mark.parametrize(
+        "rule",
+        [operator.neg, np.negative, functools.partial(lambda k, g: g * k, -1.0), Negative(), Negative().__call__],
+    )
+    def test_rules(self, rule):
+        negated = operation(lambda x: -x, name="negated", x=rule)
+        assert gradcheck(negated, np.array([1.0, 2.0]))
+        assert gradgradcheck(negated, np.array([1.0, 2.0]))
+
+    def test_forwards(self):
+        scaled = operation(functools.partial(lambda x, k: x * k, k=3.0), x=lambda g, k: g * k)
+        assert scaled(np.float64(2.0)) == 6.0
+        assert gradcheck(scaled, np.array([1.0, 2.0]))
+        assert scaled.operation.name == "partial"
+        assert gradcheck(operation(Negative(), x=lambda g: -g), np.array([1.0, 2.0]))
+
+    def test_options_by_keyword_alone(self):
+        scaled = operation(lambda x, *, k=2.0: x * k, name="scaled", x=lambda g, k: g * k)
+        assert scaled(2.0) == 4.0
+        assert scaled(2.0, k=3.0) == 6.0
+        assert gradcheck(lambda x: scaled(x, k=3.0), np.array([1.0, 2.0]))
+        both = operation(
+            lambda x, y, *, k=2.0: x * y * k, name="b", x=lambda g, y, k: g * k * y, y=lambda g, x, k: g * k * x
+        )
+        assert gradcheck(lambda x, y: both(x, y, k=3.0), np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+        with pytest.raises(TypeError, match="a rule takes what it reads by position, not 'k' by keyword"):
+            operation(lambda x, k: x * k, name="scaled", x=lambda g, *, k: g * k)
+
+
+class TestWhatRulesReturn:
+    def backward(self, **how):
+        product = operation(lambda x, y: x * y, name="product", **how)
+        product(Tensor([2.0], requires_grad=True), Tensor([3.0], requires_grad=True)).sum().backward()
+
+    @pytest.mark.parametrize("returned", [2.0, [2.0], "2", 3])
+    def test_no_array(self, returned):
+        with pytest.raises(TypeError, match=f"a rule of product returned {type(returned).__name__}, not an array"):
+            self.backward(x=lambda g: returned, y=lambda g: g)
+
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_too_few_or_too_many(self, count):
+        with pytest.raises(TypeError, match=f"the joint rule of product returned {count} gradients for 2 inputs"):
+            self.backward(inputs=("x", "y"), joint=lambda g, needs: [g] * count)
+
+    def test_results_that_outputs_do_not_count(self):
+        both = operation(lambda x: (x, x * 2), name="both", x=lambda g: g[0], outputs=(True,))
+        with pytest.raises(TypeError, match="both returned 2 results, of which outputs counts 1"):
+            both(Tensor([1.0], requires_grad=True))
+
+
 class TestBadArguments:
+    @pytest.mark.parametrize("directions", [0, -1, "foo", 1.5, True])
+    def test_directions(self, directions):
+        with pytest.raises(ValueError, match="directions is"):
+            gradcheck(np.exp, np.array([1.0]), directions=directions)
+
     @pytest.mark.parametrize("dtype", [np.float32, np.float16, np.complex64])
     def test_single_precision_is_refused(self, dtype):
         with pytest.raises(ValueError, match=r"input 0 is .*use float64"):

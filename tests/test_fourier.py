@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from autograd import Tensor
+from tests.cases import normal
 
 
 def leaf(array):
@@ -92,3 +93,19 @@ def test_errors_name_the_transform():
         np.fft.ifft(leaf(np.ones(3)), norm="half")
     with pytest.raises(TypeError, match="rfft: "):
         np.fft.rfft(leaf(np.ones(3) + 0j))
+
+
+@pytest.mark.parametrize("name", ["rfftn", "irfftn", "fftn", "ifftn", "rfft2", "irfft2", "fft2", "ifft2"])
+@pytest.mark.parametrize(("shape", "axes"), [((2, 3), (0, 2)), ((2, 3), (5, -1)), ((3,), (0, 1)), ((), (0, 1))])
+def test_axes_that_are_not_there_are_refused(name, shape, axes):
+    function = getattr(np.fft, name)
+    with pytest.raises((IndexError, ValueError)):
+        function(np.ones(shape), axes=axes)
+    with pytest.raises((IndexError, ValueError)):
+        function(leaf(np.ones(shape)), axes=axes)
+
+
+def test_axes_may_be_numbers_of_numpys():
+    x = normal(3, 4)
+    for function in (np.fft.fftshift, np.fft.ifftshift):
+        np.testing.assert_array_equal(function(leaf(x), axes=np.int64(1)).numpy(), function(x, axes=1))

@@ -315,6 +315,13 @@ class TestGrad:
             derivative(wave, (0, np.ones(2)))
 
 
+@pytest.mark.parametrize("twice", [(0, 0), (0, -2), (1, 0, 1)])
+def test_an_argument_is_chosen_once(twice):
+    for derivative in (grad, jacobian, autograd.value_and_grad, autograd.hessian):
+        with pytest.raises(ValueError, match="argnum names an argument twice"):
+            derivative(lambda x, y: x * y, twice)(2.0, 3.0)
+
+
 def test_what_a_call_recorded_is_freed_without_the_collector():
     made = []
 

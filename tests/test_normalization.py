@@ -266,11 +266,14 @@ def test_the_variance_of_constant_channels_is_not_negative(value, eps, changed):
     assert np.isfinite(out).all()
 
 
-def test_numbers_too_large_for_their_variance_do_not_warn():
-    x = np.tile(np.array([1e20, -1e20], np.float32), (600, 64))
+@pytest.mark.parametrize(
+    ("shape", "axes"), [((600, 128), -1), ((4, 8), -1), ((6, 4, 16, 16), (2, 3)), ((6, 4, 16, 16), (0, 2, 3))]
+)
+def test_numbers_too_large_for_their_variance_do_not_warn(shape, axes):
+    x = np.resize(np.array([1e20, -1e20], np.float32), shape)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        out, mean, var = ops.normalize(x)
+        out, mean, var = ops.normalize(x, axes=axes)
     assert np.isinf(var).all()
     assert (mean == 0).all()
     assert (out == 0).all()

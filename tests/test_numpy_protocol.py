@@ -105,3 +105,25 @@ def test_masked_arrays_take_no_tensors_that_need_a_gradient(function):
     with pytest.raises(TypeError, match="lose its gradient"):
         function(x)
     assert np.array_equal(function(x.detach()), function(x.numpy()))
+
+
+@pytest.mark.parametrize("axis", [2, -3, (0, 2), (0, 0)])
+def test_a_norm_over_axes_that_are_not_there_is_refused(axis):
+    for x in (np.ones((2, 3)), Tensor(np.ones((2, 3)))):
+        with pytest.raises(ValueError, match=r"axis"):
+            np.linalg.vector_norm(x, axis=axis)
+    assert np.linalg.vector_norm(Tensor(np.ones((2, 4))), axis=np.int64(1)).tolist() == [2.0, 2.0]
+
+
+def test_the_outer_product_of_linalg_is_of_vectors():
+    x = np.ones((2, 3))
+    for a in (x, Tensor(x)):
+        with pytest.raises(ValueError, match="one-dimensional"):
+            np.linalg.outer(a, x[0])
+    assert np.linalg.outer(Tensor(x[0]), x[0]).shape == (3, 3)
+
+
+def test_a_bound_is_given_once():
+    for x in (np.ones(3), Tensor(np.ones(3))):
+        with pytest.raises((ValueError, TypeError)):
+            np.clip(x, a_min=1, a_max=None, min=2)

@@ -336,3 +336,13 @@ def test_gradients_of_half_precision_survive_many_numbers(reduce):
     reduce(x).backward()
     assert x.grad.dtype == np.float16
     assert np.allclose(x.grad, 1 / 70_000, rtol=0.01)
+
+
+@pytest.mark.parametrize("ord", [1, 3, np.inf, -np.inf, 2])
+def test_the_gradient_of_a_norm_of_another_byte_order(ord):
+    for order in "<>":
+        x = Tensor(np.array([1.0, -2.0], f"{order}f4"), requires_grad=True)
+        np.linalg.norm(x, ord).backward()
+        y = Tensor(np.array([1.0, -2.0], np.float32), requires_grad=True)
+        np.linalg.norm(y, ord).backward()
+        assert x.grad.tolist() == y.grad.tolist()

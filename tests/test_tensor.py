@@ -540,3 +540,17 @@ def test_other_numbers_become_floats_where_that_is_asked_for():
     assert Tensor([2**70], dtype=np.float64).tolist() == [2.0**70]
     with pytest.raises(OverflowError):
         Tensor([300], dtype=np.uint8)
+
+
+def test_plus_makes_another_tensor():
+    h = leaf([1.0, 2.0]) * 1.0
+    y = +h
+    y += 10.0
+    y[0] = 7.0
+    assert h.tolist() == [1.0, 2.0]
+    x = leaf([1.0, 2.0])
+    h = x * 1.0
+    y = +h
+    y += 10.0
+    (h * h).sum().backward()
+    assert x.grad.tolist() == [2.0, 4.0]

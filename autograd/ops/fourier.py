@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from autograd.operation import Array, operation
 
@@ -100,7 +101,7 @@ def transformed(ndim: int, s: Axes, axes: Axes) -> list[int]:
     """Return the axes that a transform in several dimensions runs over."""
     if axes is None:
         axes = range(ndim) if s is None else range(ndim - len(s), ndim)
-    return [axis % ndim for axis in axes]
+    return [normalize_axis_index(axis, ndim) for axis in axes]
 
 
 def fftn_rule(g: Array, x_shape: tuple[int, ...], s: Axes, axes: Axes, norm: str | None) -> Array:
@@ -167,7 +168,7 @@ def irfft2(x: Array, s: Axes = None, axes: Axes = (-2, -1), norm: str | None = N
 
 
 def shifted(x: Array, axes: int | Sequence[int] | None, back: bool) -> Array:
-    over = range(np.ndim(x)) if axes is None else (axes,) if isinstance(axes, int) else axes
+    over = range(np.ndim(x)) if axes is None else (axes,) if isinstance(axes, (int, np.integer)) else axes
     lengths = [np.shape(x)[axis] for axis in over]
     return np.roll(x, tuple(-(n // 2) if back else n // 2 for n in lengths), tuple(over))
 

@@ -252,9 +252,10 @@ def normalize(
 
     for index in parts:
         part, result = x[index], out[index]
-        middle = total(part, found) / n
-        np.subtract(part, middle, out=result)
-        spread = summed(result, result, found) / n
+        with np.errstate(over="ignore"):  # the variance of large numbers is Inf, and they become 0
+            middle = total(part, found) / n
+            np.subtract(part, middle, out=result)
+            spread = summed(result, result, found) / n
         factor = 1 / np.sqrt(spread + eps)
         mean[index], var[index], scale[index] = middle, spread, factor
         result *= factor

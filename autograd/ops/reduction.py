@@ -371,7 +371,7 @@ def polar(x: Array) -> tuple[Array, Array]:
     if x.dtype.kind == "c":
         size = np.absolute(x)
         return size, x.conj() / (size + (size == 0))
-    direction = np.subtract(x > 0, x < 0, dtype=x.dtype)
+    direction = np.subtract(x > 0, x < 0, dtype=x.dtype.type)
     return x * direction, direction
 
 
