@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import autograd
+import nn
 from autograd import Tensor
 from autograd.draw import draw
 
@@ -353,7 +354,10 @@ def test_subtraction_turns_the_sign_of_what_it_sends():
 def test_small_numbers_keep_two_digits():
     x = leaf(0.0149, "x")
     texts = boxes(draw(x + leaf(0.0051, "y")))
-    assert [texts[name][0]["value"] for name in ("leaf x", "leaf y", "add")] == [["0.015"], ["0.0051"], ["0.02"]]
+    assert [texts[name][0]["value"] for name in ("leaf x", "leaf y", "add")] == [["0.015"], ["0.0051"], ["0.020"]]
+    y = leaf(0.0951, "y")
+    assert box(draw(y * 1.5), "leaf y")["value"] == ["0.095"]
+    assert box(draw(leaf(0.0996, "z") * 1.5), "leaf z")["value"] == ["0.10"]
 
 
 def test_a_gate_shows_which_operand_is_a_constant():
@@ -397,3 +401,61 @@ def test_a_choice_between_equals_is_left_open():
     assert "strong" in classes(draw(f))  # the graph still knows
     (f * 1).backward()
     assert "strong" not in classes(draw(f * 1))
+
+
+def terms(drawing, title):
+    return box(drawing, title).get("terms", [""])
+
+
+def test_a_sum_is_written_only_where_it_adds_up():
+    x, y = leaf(2, "x"), leaf(3, "y")
+    a = x * y
+    a.name = "a"
+    b, c = a + x, np.sin(a)
+    b.backward(retain_graph=True)
+    c.backward()
+    assert "terms" not in box(draw(b, c), "multiply a")  # of the last pass, to which only one of them belongs
+    x = leaf(2, "x")
+    (x * x).backward()
+    assert terms(draw(x * x), "leaf x") == [""]
+    f = x * x
+    f.backward()
+    assert terms(draw(f), "leaf x") == ["= 2 + 2 + earlier"]
+    x = leaf(2, "x")
+    x.register_hook(lambda g: g * 10)
+    f = x * x
+    f.backward()
+    assert "terms" not in box(draw(f), "leaf x")
+    x = leaf(1, "x")
+    y = x * 3
+    y.name = "y"
+    y.register_hook(lambda g: g * 10)
+    (f := y * y).backward()
+    assert "terms" not in box(draw(f), "multiply y")
+
+
+def test_a_parameter_of_a_circuit_has_its_value():
+    class Line(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w, self.b = nn.Parameter(2.0), nn.Parameter(-1.0)
+
+        def forward(self, x):
+            return self.w * x + self.b
+
+    line = Line()
+    drawing = draw(line(Tensor(3.0)))
+    assert [box(drawing, f"leaf {name}")["value"] for name in "wb"] == [["2"], ["−1"]]
+
+
+def test_a_leaf_alone_has_its_wire():
+    for x in (leaf(2, "x"), Tensor(2.0, name="x")):
+        assert {"wire", "tip"} <= set(classes(draw(x)))
+
+
+def test_the_room_below_a_circuit_is_no_larger_than_its_wires():
+    x, y = leaf(2, "x"), leaf(3, "y")
+    f = np.tanh(x * y + x) * (x - y) + np.exp(x * y)
+    f.backward()
+    root = ET.fromstring(draw(f).svg)
+    assert float(root.get("height")) < 420

@@ -67,7 +67,7 @@ def test_without_record_shapes_are_shown():
     w, x = parameter(20, 16, name="w"), np.ones((64, 20), np.float32)
     f = np.tanh(x @ w)
     assert titled(draw(f), "tanh") == ("output", ["tanh", "(64×16) float64"])
-    assert titled(draw(f), "constant")[0] == "input"
+    assert titled(draw(f), "data")[0] == "input"
 
 
 def test_broadcasting_is_marked_where_it_happened():
@@ -376,3 +376,61 @@ def test_one_of_several_results_has_its_value_and_gradient():
 def test_names_that_are_no_dict_are_refused():
     with pytest.raises(TypeError, match=r"dict.*not list"):
         draw(parameter(2).sum(), names=["x"])
+
+
+def test_nets_of_one_kind_have_names_of_their_own():
+    generator, critic = nn.Sequential(nn.Linear(2, 4)), nn.Sequential(nn.Linear(4, 3))
+    loss = critic(generator(np.ones((5, 2), np.float32))).sum()
+    shown = texts(draw(loss, names={"G": generator, "D": critic}))
+    assert {"G.0.weight", "D.0.weight"} <= {*shown}
+    assert {"Sequential#1.0.weight", "Sequential#2.0.weight"} <= {*texts(draw(loss))}
+
+
+def test_a_network_of_many_in_a_row_is_collapsed():
+    x = Tensor(np.ones((2, 3)), requires_grad=True)
+    y = x
+    for _ in range(31):
+        y = np.tanh(y) * 2.0
+    assert "collapsed" in repr(draw(y))
+    assert "network of 62 operations" in repr(draw(y, collapse="none"))
+
+
+def test_data_keep_their_name_where_a_layer_casts_them():
+    with autograd.record():
+        out = nn.Linear(3, 2)(Tensor(np.ones((4, 3)), name="x"))
+    assert titled(draw(out), "x")[0] == "input"
+
+
+def test_constants_on_gates_are_seen_in_folded_pictures_too():
+    with autograd.record():
+        out = nn.Linear(3, 2)(np.ones((4, 3), np.float32))
+        loss = ((out - 1) ** 2).mean()
+    whole, folded = draw(loss), draw(loss, depth=0)
+    for title in ("power  x²", "subtract  −1"):
+        assert any(title in text for text in texts(whole))
+        assert any(title in text for text in texts(folded))
+
+
+def test_a_sign_that_says_the_name_stands_alone():
+    assert titled(draw(nn.functional.relu(Tensor(np.ones(20), requires_grad=True))), "ReLU")[0] == "output"
+
+
+def test_norms_of_four_and_five_digits_are_whole_numbers():
+    with autograd.record():
+        x = Tensor(np.full(10_000, 12.24), requires_grad=True)
+        y = x * 2.0
+    assert "‖value‖ 2448" in texts(draw(y))
+
+
+def test_folded_blocks_keep_the_shortcut_of_an_input_without_a_gradient():
+    net = nn.Sequential(*[nn.TransformerEncoderLayer(4, 1, 8, batch_first=True) for _ in range(3)]).eval()
+    x = np.ones((1, 2, 4), np.float32)
+    drawing = draw(net(x), collapse="module")
+    lines = drawing.dot.splitlines()
+    (data,) = [line.split()[0] for line in lines if "data" in line and "->" not in line]
+    assert sum(line.strip().startswith(f"{data} ->") for line in lines) == 2  # to the attention, and past it
+
+
+def test_frames_say_which_variable_holds_the_module():
+    net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    assert "Sequential  net" in texts(draw(net(np.ones((1, 2), np.float32)), collapse="module", names=locals()))

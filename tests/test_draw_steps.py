@@ -117,3 +117,13 @@ def test_steps_of_a_large_graph_are_refused():
     y.backward()
     with pytest.raises(ValueError, match="collapse='none'"):
         draw(y, steps=True)
+
+
+def test_captions_say_where_a_nameless_gate_is_and_count_gradients():
+    x, y = leaf(2, "x"), leaf(3, "y")
+    f = (x * y) + x
+    f.backward()
+    first = draw(f, steps=True).frames[0]
+    assert str(first.step).endswith("sends 1 to ×, 1 to x")
+    x.grad = None
+    assert "1 leaf with a gradient" in draw(f, steps=True).svg

@@ -43,11 +43,11 @@ def draw(
     ----------
     tensors : what was computed; everything it depends on is drawn.
     names : where to find names for tensors that have none of their own, `names=locals()` say. Parameters are called by
-        their paths in the module that was called.
+        their paths in the module that was called, after the name of that if there are several.
     steps : show the backward pass in the order in which it went. Call `backward` first.
     collapse : "module" draws modules as boxes, repeats folded; "repeats" folds any repeated run of operations; "none"
-        draws every node. Left out, a graph of more than 300 nodes, or a circuit of more than 60 in a row, is
-        collapsed, and the picture says so.
+        draws every node. Left out, a graph of more than 300 nodes, or of more than 60 in a row, is collapsed, and
+        the picture says so.
     depth : draw modules open down to this depth of nesting and closed below; 0 is a single box.
 
     Raises

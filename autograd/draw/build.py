@@ -12,7 +12,7 @@ from autograd.draw.text import count_text
 from autograd.tensor import Tensor
 
 COLLAPSES_ABOVE: Final = 300  # nodes
-LONGEST_CIRCUIT: Final = 60  # operations, from left to right: 8,000 pixels
+LONGEST: Final = 60  # operations in a row: 8,000 pixels of a circuit, 4,000 of a network
 REFUSES_ABOVE: Final = 2000  # nodes drawn one by one: Graphviz would take minutes and nobody could read it
 WAYS: Final = ("module", "repeats", "none")
 
@@ -46,9 +46,8 @@ def drawing(
         )
     why = f"they are more than {COLLAPSES_ABOVE}" if by_itself else ""
     vertices = [] if by_itself or wanted in ("module", "repeats") else trace.snapshot(roots, tensors, calls)
-    is_circuit = bool(vertices) and circuit.suits(vertices)
-    if is_circuit and wanted is None and not with_steps and in_a_row(nodes) > LONGEST_CIRCUIT:
-        vertices, why = [], f"more than {LONGEST_CIRCUIT} lie in a row"
+    if vertices and wanted is None and not with_steps and in_a_row(nodes) > LONGEST:
+        vertices, why = [], f"more than {LONGEST} lie in a row"
     if not vertices:
         scene = collapsed(nodes, roots, calls, wanted, depth)
         scene.summary = f"{what}, collapsed to {count_text(len(scene.boxes), 'box', 'boxes')}"
@@ -57,6 +56,7 @@ def drawing(
             scene.note = f"{total:,} nodes, collapsed because {why}{hint}"
         return Drawing(scene, [], [])
     found = steps.steps_of(vertices) if with_steps else []
+    is_circuit = circuit.suits(vertices)
     scene = circuit.scene(vertices) if is_circuit else cards.scene(vertices)
     scene.summary = f"{'circuit' if is_circuit else 'network'} of {what}"
     return Drawing(scene, found, steps.captions(found, vertices) if found else [])
@@ -99,12 +99,12 @@ def check(
 
 def collapsed(nodes: list[Any], roots: list[Any], names: trace.Names, wanted: str | None, depth: int | None) -> Scene:
     """Return a picture in modules, where there are any and it gets small enough, or else in repeats."""
-    whole = modules.tree(nodes)
+    whole = modules.tree(nodes, names)
     deepest = max((group.level for group in modules.everything_below(whole)), default=-1)
     if wanted != "repeats" and deepest >= 0:
         depths = [depth] if depth is not None or wanted else [None, *range(deepest, -1, -1)]
         for chosen in depths:
-            whole = modules.tree(nodes)
+            whole = modules.tree(nodes, names)
             modules.close(whole, chosen)
             alias = modules.fold(whole)
             scene = modules.scene(whole, alias, roots, names)

@@ -112,9 +112,9 @@ def card(vertex: Vertex, key: str) -> Card:
     sign = sign_of(vertex)
     name = shorten(vertex.name) if vertex.name else ""
     if vertex.op:
-        title = shorten(vertex.op) if sign == vertex.op else f"{shorten(vertex.op)}  {sign}"
+        title = sign if sign.lower() == vertex.op.lower() else f"{shorten(vertex.op)}  {sign}"
     else:
-        title = name or ("constant" if vertex.kind == "constant" else "leaf")
+        title = name or ("data" if vertex.kind == "constant" else "leaf")
     found.lines.append((shorten(title, 36), "title", None))
     if vertex.op and name:
         found.lines.append((name, "small name", None))

@@ -248,14 +248,14 @@ def terms_of(vertex: Vertex, numbers: Numbers) -> str:
         return ""
     if len(sent) > MOST_TERMS or any(np.shape(s) for s in sent):
         return f"Σ of {len(sent)} terms"
+    fits = vertex.grad is None or np.allclose(sum(sent), vertex.grad, equal_nan=True, rtol=1e-4)
+    if not fits and (vertex.kind != "leaf" or vertex.hooked):  # a hook changed it, or another pass came after
+        return ""
     text = numbers(sent[0])
     for term in sent[1:]:
         written = numbers(term)
         text += f" − {written[1:]}" if written.startswith("−") else f" + {written}"
-    total = sum(sent)
-    if vertex.grad is not None and not np.allclose(total, vertex.grad, equal_nan=True, rtol=1e-4):
-        text += " + earlier"  # a leaf keeps adding up over several passes
-    return f"= {text}"
+    return f"= {text}" if fits else f"= {text} + earlier"  # a leaf keeps adding up over several passes
 
 
 def details(vertex: Vertex) -> list[str]:
@@ -292,7 +292,7 @@ def scene(vertices: list[Vertex]) -> Scene:
             "terms": terms_of(v, numbers) if branch and v.kind != "constant" else "",
             "forks": branch and v.kind != "constant",
             "known": v.known,
-            "ends": v.root and not v.uses,
+            "ends": not v.uses and (v.root or v.kind != "operation"),
             "title": details(v),
         }
         if v.value is None and v.shape:

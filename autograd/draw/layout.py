@@ -167,7 +167,7 @@ def lay_out(scene: Scene) -> Layout:
 
 def trim(layout: Layout, scene: Scene) -> None:
     """Cut off the room that Graphviz kept for wires which now run elsewhere."""
-    points = [point for curve, _, _ in layout.wires for point in curve]
+    points = [(float(x), float(y)) for curve, _, _ in layout.wires for x, y in routes.sampled(curve)]
     for box in scene.boxes:
         x, y = layout.boxes[box.key]
         points += [(x - box.width / 2, y - box.height / 2), (x + box.width / 2, y + box.height / 2)]

@@ -74,7 +74,7 @@ def everything_below(group: Group) -> Iterator[Group]:
             yield found
 
 
-def tree(nodes: Sequence[Any]) -> Group:
+def tree(nodes: Sequence[Any], names: trace.Names) -> Group:
     """Return the nodes, oldest first, sorted into the calls of modules that made them."""
     calls: dict[int, Any] = {}
     last: dict[int, int] = {}
@@ -92,7 +92,8 @@ def tree(nodes: Sequence[Any]) -> Group:
         while waiting and waiting[-1].first < node.seq:
             scope = waiting.pop()
             around = open_groups[-1]
-            group = Group(scope.kind, scope.path, last[scope.first], scope.parameters, around.level + 1)
+            path = scope.path or names.variable(scope)
+            group = Group(scope.kind, path, last[scope.first], scope.parameters, around.level + 1)
             if group.last >= node.seq:
                 around.children.append(group)
                 open_groups.append(group)
@@ -251,7 +252,7 @@ def scene(whole: Group, alias: dict[Any, Any], roots: Sequence[Any], names: trac
         child, around = stack.pop()
         key = f"n{len(boxes)}"
         if not isinstance(child, Group):
-            box = cards.card(trace.vertex_of(child, names, root=child in roots), key)
+            box = cards.card(trace.alone(child, names, root=child in roots), key)
             home[child] = key
         elif child.closed:
             box = closed_card(child, key)
@@ -313,13 +314,23 @@ def connect(
         boxes.append(card)
         wires += [Wire(key, head) for head in heads]
     fed = {head for _, head in pairs}
+    missing: dict[str, dict[Any, None]] = {}  # of a box: what the next block reads where it reads data of its own
+    for node in alias:  # the next block's nodes come before those of later ones
+        shown = node
+        while shown in alias:
+            shown = alias[shown]
+        if any(parent is None and other is not None for parent, other in zip(shown.parents, node.parents, strict=True)):
+            read = [other for parent, other in zip(shown.parents, node.parents, strict=True) if parent is None]
+            missing.setdefault(home[shown], dict.fromkeys(other for other in read if other is not None))
     lone = {key: [node] for node, key in home.items() if key not in closed}
     sources: dict[Any, Card] = {}  # data that needs no gradient
     for key in order:
         inside = closed[key].nodes() if key in closed else lone[key]
         found = data_read(inside, names, passed=key in closed and key in fed)
-        if not found and key not in fed and reads_unknown(inside):
-            found = {key: ("input", "")}
+        if not found and key in missing:
+            found = dict.fromkeys(missing[key], ("data", ""))
+        elif not found and key not in fed and reads_unknown(inside):
+            found = {key: ("data", "")}
         for data, lines in found.items():
             if data not in sources:
                 sources[data] = plain_card(f"n{len(boxes)}", "input", *lines)
@@ -411,7 +422,7 @@ def data_read(nodes: Sequence[Any], names: trace.Names, passed: bool) -> dict[An
             if leaf is None and tensor is not None:
                 name = names.tensor(tensor)
             key = id(value if tensor is None else tensor)
-            found[key] = shorten(name or "input"), f"{shape_text(np.shape(value))} {np.asarray(value).dtype}"
+            found[key] = shorten(name or "data"), f"{shape_text(np.shape(value))} {np.asarray(value).dtype}"
     return found
 
 

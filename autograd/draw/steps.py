@@ -71,7 +71,9 @@ def step(v: Vertex, i: int, total: int, numbers: Numbers) -> Step:
 
 
 def target(link: Link) -> str:
-    return f" to {shorten(link.source.name, 16)}" if link.source.name else ""
+    source = link.source
+    name = source.name or (sign_of(source) if source.op else "")
+    return f" to {shorten(name, 16)}" if name else ""
 
 
 def amount(value: Any, numbers: Numbers) -> str:
@@ -86,7 +88,7 @@ def captions(steps: list[Step], vertices: list[Vertex]) -> list[tuple[str, str]]
     """Return the captions of an animation: before the first step, of each, and after the last."""
     root = next(v for v in vertices if v.visit == 0)
     start = "" if root.grad is None else f" of {amount(root.grad, Numbers([root.grad]))}"
-    leaves = sum(v.kind == "leaf" for v in vertices)
+    leaves = sum(v.kind == "leaf" and v.grad is not None for v in vertices)
     return [
         ("Forward", f"Every wire has its value. The backward pass starts at the end, with a gradient{start}."),
         *(step.caption for step in steps),

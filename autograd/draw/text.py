@@ -97,10 +97,10 @@ class Numbers:
         size = abs(value)
         if self.whole and size < 1e6:
             text = f"{value + 0.0:.0f}"
-        elif size == 0 or 0.095 <= size < 1e5:
+        elif size == 0 or 0.0995 <= size < 1e5:
             text = f"{value + 0.0:.2f}"
-        elif 0.00095 <= size < 0.095:
-            text = f"{value:.2g}"
+        elif 0.00095 <= size < 0.0995:
+            text = f"{value:#.2g}"
         else:
             text = f"{value:.1e}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
         return text.replace("-", "−")
@@ -125,9 +125,11 @@ def is_whole(value: Any) -> bool:
 
 
 def short_number(value: float) -> str:
-    """Return a norm in three significant digits."""
+    """Return a norm in three significant digits, or as a whole number where that has four or five."""
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "∞"
+    if 999.5 <= value < 99_999.5:
+        return f"{value:.0f}"
     return f"{value:.3g}".replace("e+0", "e").replace("e-0", "e-").replace("-", "−")
 
 

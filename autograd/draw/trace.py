@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,8 +36,11 @@ class Names:
     def __init__(self, given: Mapping[str, Any] | None) -> None:
         self.of_place: dict[Any, str] = {}
         self.of_tensor: dict[int, str] = {}
+        self.of_module: dict[int, str] = {}
         self.data: dict[Any, Any] = {}  # of leaves that a variable holds: their arrays
         for name, tensor in (given or {}).items():
+            if callable(getattr(type(tensor), "named_parameters", None)):
+                self.of_module.setdefault(id(tensor), str(name))
             if isinstance(tensor, Tensor) and not str(name).startswith("_"):
                 self.of_tensor.setdefault(id(tensor), str(name))
                 if tensor._node is not None:
@@ -47,17 +51,34 @@ class Names:
         """Add what modules that made some of `nodes` call their parameters."""
         scopes = [scope for node in nodes if node.notes is not None for scope in node.notes.scopes]
         alive = {id(module): module for scope in scopes if scope.module and (module := scope.module()) is not None}
-        found = [(module, dict(module.named_parameters())) for module in alive.values()]
-        several = sum(bool(parameters) for _, parameters in found) > 1
-        for module, parameters in found:
+        found = [(self.module(m), parameters) for m in alive.values() if (parameters := dict(m.named_parameters()))]
+        times = Counter(title for title, _ in found)
+        seen: Counter[str] = Counter()
+        for title, parameters in found:
+            seen[title] += 1
+            prefix = f"{title}#{seen[title]}." if times[title] > 1 else f"{title}."
             for name, parameter in parameters.items():
                 if parameter._leaf is not None:
-                    called = f"{type(module).__name__}.{name}" if several else name
-                    self.of_place.setdefault(parameter._leaf, called)
+                    self.of_place.setdefault(parameter._leaf, f"{prefix}{name}" if len(found) > 1 else name)
+                    if not parameter.shape:  # as any number of a circuit
+                        self.data.setdefault(parameter._leaf, parameter._array)
+
+    def variable(self, scope: Any) -> str:
+        """Return the variable that holds the module which left a mark, "" if that is not known."""
+        return self.of_module.get(id(scope.module()), "") if scope.module is not None else ""
+
+    def module(self, module: Any) -> str:
+        return self.of_module.get(id(module), type(module).__name__)
 
     def place(self, place: Any) -> str | None:
         own = place.notes.name if place.notes is not None else None
         return own or self.of_place.get(place)
+
+    def constant(self, kept: Any) -> str | None:
+        """Return what an operand that needs no gradient is called, of which a node kept value, tensor and leaf."""
+        _, reference, leaf = kept
+        operand = reference() if reference is not None else None
+        return self.tensor(operand) if operand is not None else self.place(leaf) if leaf is not None else None
 
     def tensor(self, tensor: Tensor) -> str | None:
         return tensor.name or self.of_tensor.get(id(tensor))
@@ -95,6 +116,7 @@ class Vertex:
     uses: list[tuple[Vertex, Link]] = field(default_factory=list)  # who reads it, in the order of `backward`
     visit: int | None = None  # the step of `backward` that visits it
     root: bool = False
+    hooked: bool = False  # a leaf whose gradient goes through hooks
 
     @property
     def known(self) -> int | None:
@@ -147,13 +169,24 @@ def snapshot(roots: Sequence[Any], tensors: Sequence[Any], names: Names) -> list
 def leaf_vertex(leaf: Any, names: Names) -> Vertex:
     value = leaf.value if leaf.value is not None else derivatives.copied(names.data.get(leaf))
     grad = None if leaf.grad is None else derivatives.copied(leaf.grad._array)
-    return Vertex("leaf", "", names.place(leaf), leaf.shape, leaf.dtype, value, grad)
+    hooked = leaf.notes is not None and leaf.notes.listens()
+    return Vertex("leaf", "", names.place(leaf), leaf.shape, leaf.dtype, value, grad, hooked=hooked)
 
 
 def vertex_of(node: Any, names: Names, root: bool = False) -> Vertex:
     """Return the vertex of an operation, without its operands."""
     value, grad = derivatives.copied(node.value), derivatives.shown_gradient(node.grad)
     return Vertex("operation", node.op.name, names.place(node), node.shape, node.dtype, value, grad, root=root)
+
+
+def alone(node: Any, names: Names, root: bool = False) -> Vertex:
+    """Return the vertex of an operation without its operands, but for the numbers that stand on it."""
+    vertex = vertex_of(node, names, root)
+    vertex.links = [Link(Vertex("operand")) for parent in node.parents if parent is not None]
+    for i, kept in enumerate(node.constants or ()):
+        if kept is not None and kept[0] is not None and not np.shape(kept[0]) and names.constant(kept) is None:
+            vertex.folded.append((i, kept[0]))
+    return vertex
 
 
 def constant_vertex(value: Any, name: str | None) -> Vertex:
@@ -163,9 +196,9 @@ def constant_vertex(value: Any, name: str | None) -> Vertex:
 
 def add_constant(vertex: Vertex, position: int, node: Any, constants: dict[int, Vertex], names: Names) -> None:
     """Add an operand that needs no gradient: on the gate if it is a nameless number, else as a vertex of its own."""
-    value, reference, leaf = node.constants[position]
+    value, reference, _ = node.constants[position]
     operand = reference() if reference is not None else None
-    name = names.tensor(operand) if operand is not None else names.place(leaf) if leaf is not None else None
+    name = names.constant(node.constants[position])
     if value is None:
         vertex.links.append(Link(Vertex("constant", "", name)))
         return

@@ -27,9 +27,12 @@ def entered(x: Any, like: Tensor) -> Tensor:
             raise TypeError(f"expected numbers, got {x.dtype}: {x!r:.60}")
     if kind == "c" and dtype.kind != "c":
         raise TypeError(f"complex numbers are not supported by parameters of {dtype}")
-    if isinstance(x, Tensor):
-        return x.astype(dtype)
-    return Tensor(x, dtype=dtype)
+    if not isinstance(x, Tensor):
+        return Tensor(x, dtype=dtype)
+    result = x.astype(dtype)
+    if x._node is None and x.name is not None:  # which pictures are to say
+        result.name = x.name
+    return result
 
 
 def integers(x: Any) -> Any:
