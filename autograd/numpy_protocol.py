@@ -180,19 +180,22 @@ def call_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
         bound = theirs.bind(*args, **kwargs).arguments
     except TypeError as error:
         raise TypeError(f"{name}: {error}") from error
-    given = {}
+    given: dict[str, Any] = {}
     for parameter, value in bound.items():
         if theirs.parameters[parameter].kind is inspect.Parameter.VAR_KEYWORD:
-            given.update(value)
+            more = value
         elif parameter in names:
-            if names[parameter] in given:
-                raise ValueError(f"{name}: {names[parameter]} is given twice")
-            given[names[parameter]] = value
+            more = {names[parameter]: value}
         else:
+            more = {}
             default = theirs.parameters[parameter].default
             given_default = value is default or value is None or (isinstance(default, (bool, str)) and value == default)
             if not (given_default or value is np._NoValue):
                 raise TypeError(f"{name}: {parameter}={value!r} is not supported for tensors")
+        twice = given.keys() & more.keys()
+        if twice:
+            raise ValueError(f"{name}: {', '.join(sorted(twice))} is given twice")
+        given.update(more)
     return ours(**given)
 
 
