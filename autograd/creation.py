@@ -135,16 +135,28 @@ def linspace(
 
 
 def zeros_like(other: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
-    """Return zeros in the shape, and unless given the dtype, of `other`."""
+    """Return zeros in the shape, and unless given the dtype, of `other`.
+
+    >>> zeros_like([1, 2]).tolist()
+    [0, 0]
+    """
     return full_like(other, 0, dtype=dtype, requires_grad=requires_grad)
 
 
 def ones_like(other: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
-    """Return ones in the shape, and unless given the dtype, of `other`."""
+    """Return ones in the shape, and unless given the dtype, of `other`.
+
+    >>> ones_like([1.0, 2.0]).tolist()
+    [1.0, 1.0]
+    """
     return full_like(other, 1, dtype=dtype, requires_grad=requires_grad)
 
 
 def full_like(other: Any, value: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
-    """Return `value` in the shape, and unless given the dtype, of `other`."""
+    """Return `value` in the shape, and unless given the dtype, of `other`.
+
+    >>> full_like([1.0, 2.0], 0.5).tolist()
+    [0.5, 0.5]
+    """
     other = other if isinstance(other, Tensor) else Tensor(other)
     return full(other.shape, value, dtype=other.dtype if dtype is None else dtype, requires_grad=requires_grad)

@@ -183,6 +183,11 @@ class record(_Switch):
 
 
 def is_grad_enabled() -> bool:
-    """Whether operations of the present thread are recorded."""
+    """Whether operations of the present thread are recorded.
+
+    >>> import autograd
+    >>> autograd.is_grad_enabled()
+    True
+    """
     mode = current.get()
     return mode is None or mode.grad

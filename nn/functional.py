@@ -112,17 +112,29 @@ Sizes = tuple[int, ...]
 
 
 def relu(input: Any) -> Tensor:
-    """max(x, 0); the gradient at 0 is 0."""
+    """max(x, 0); the gradient at 0 is 0.
+
+    >>> relu([-1.0, 2.0]).tolist()
+    [0.0, 2.0]
+    """
     return ops.relu(given(input))
 
 
 def leaky_relu(input: Any, negative_slope: float = 0.01) -> Tensor:
-    """Return x where it is positive, `negative_slope` times x elsewhere."""
+    """Return x where it is positive, `negative_slope` times x elsewhere.
+
+    >>> leaky_relu([-1.0, 2.0], 0.1).tolist()
+    [-0.1, 2.0]
+    """
     return ops.leaky_relu(given(input), negative_slope)
 
 
 def prelu(input: Any, weight: Any) -> Tensor:
-    """Return x where it is positive, `weight` times x elsewhere: one weight, or one for each channel (axis 1)."""
+    """Return x where it is positive, `weight` times x elsewhere: one weight, or one for each channel (axis 1).
+
+    >>> prelu([-1.0, 2.0], [0.5]).tolist()
+    [-0.5, 2.0]
+    """
     weight = given(weight)
     x = casted(input, weight)
     if weight.size == 1:
@@ -133,62 +145,110 @@ def prelu(input: Any, weight: Any) -> Tensor:
 
 
 def elu(input: Any, alpha: float = 1.0) -> Tensor:
-    """Return x where it is positive, alpha * (e^x - 1) elsewhere."""
+    """Return x where it is positive, alpha * (e^x - 1) elsewhere.
+
+    >>> elu([-1.0, 2.0]).tolist()
+    [-0.6321, 2.0]
+    """
     return ops.elu(given(input), alpha)
 
 
 def selu(input: Any) -> Tensor:
-    """`elu` with the alpha and the scale that keep mean 0 and variance 1."""
+    """`elu` with the alpha and the scale that keep mean 0 and variance 1.
+
+    >>> selu([-1.0, 1.0]).tolist()
+    [-1.1113, 1.0507]
+    """
     return ops.selu(given(input))
 
 
 def sigmoid(input: Any) -> Tensor:
-    """1 / (1 + e^-x)."""
+    """1 / (1 + e^-x).
+
+    >>> sigmoid([0.0, 2.0]).tolist()
+    [0.5, 0.8808]
+    """
     return ops.sigmoid(given(input))
 
 
 def logsigmoid(input: Any) -> Tensor:
-    """log(sigmoid(x)), also where the sigmoid is 0 in floating point."""
+    """log(sigmoid(x)), also where the sigmoid is 0 in floating point.
+
+    >>> logsigmoid([0.0, -800.0]).tolist()
+    [-0.6931, -800.0]
+    """
     return ops.log_sigmoid(given(input))
 
 
 def tanh(input: Any) -> Tensor:
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    >>> tanh([0.0, 1.0]).tolist()
+    [0.0, 0.7616]
+    """
     return ops.tanh(given(input))
 
 
 def silu(input: Any) -> Tensor:
-    """Return x * sigmoid(x), also called swish."""
+    """Return x * sigmoid(x), also called swish.
+
+    >>> silu([-1.0, 2.0]).tolist()
+    [-0.2689, 1.7616]
+    """
     return ops.silu(given(input))
 
 
 def mish(input: Any) -> Tensor:
-    """Return x * tanh(softplus(x))."""
+    """Return x * tanh(softplus(x)).
+
+    >>> mish([-1.0, 2.0]).tolist()
+    [-0.3034, 1.944]
+    """
     return ops.mish(given(input))
 
 
 def gelu(input: Any, approximate: str = "none") -> Tensor:
-    """Return x times the probability that a standard normal number is below x; `approximate` is "none" or "tanh"."""
+    """Return x times the probability that a standard normal number is below x; `approximate` is "none" or "tanh".
+
+    >>> gelu([-1.0, 2.0]).tolist()
+    [-0.1587, 1.9545]
+    """
     return ops.gelu(given(input), approximate)
 
 
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    """log(1 + e^(beta x)) / beta, and x itself where beta x exceeds `threshold`."""
+    """log(1 + e^(beta x)) / beta, and x itself where beta x exceeds `threshold`.
+
+    >>> softplus([0.0, 30.0]).tolist()
+    [0.6931, 30.0]
+    """
     return ops.softplus(given(input), beta, threshold)
 
 
 def softsign(input: Any) -> Tensor:
-    """Return x / (1 + |x|)."""
+    """Return x / (1 + |x|).
+
+    >>> softsign([-1.0, 3.0]).tolist()
+    [-0.5, 0.75]
+    """
     return ops.softsign(given(input))
 
 
 def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
-    """Return x limited to [min_val, max_val]; the gradient at the bounds is 0."""
+    """Return x limited to [min_val, max_val]; the gradient at the bounds is 0.
+
+    >>> hardtanh([-3.0, 0.5, 3.0]).tolist()
+    [-1.0, 0.5, 1.0]
+    """
     return ops.hardtanh(given(input), min_val, max_val)
 
 
 def threshold(input: Any, threshold: float, value: float) -> Tensor:
-    """Return x where it exceeds `threshold`, `value` elsewhere: PyTorch's. That of the lectures is `step`."""
+    """Return x where it exceeds `threshold`, `value` elsewhere: PyTorch's. That of the lectures is `step`.
+
+    >>> threshold([0.1, 0.7], 0.5, -1.0).tolist()
+    [-1.0, 0.7]
+    """
     x = given(input)
     return ops.where(x <= threshold, value, x)  # so that NaN stays
 
@@ -208,12 +268,20 @@ def step(input: Any) -> Tensor:
 
 
 def softmax(input: Any, dim: int = -1) -> Tensor:
-    """Exponentials over their sum along `dim`: the last axis if left out, where PyTorch guesses."""
+    """Exponentials over their sum along `dim`: the last axis if left out, where PyTorch guesses.
+
+    >>> softmax([[0.0, 1.0], [2.0, 2.0]]).tolist()
+    [[0.2689, 0.7311], [0.5, 0.5]]
+    """
     return ops.softmax(given(input), dim)
 
 
 def log_softmax(input: Any, dim: int = -1) -> Tensor:
-    """log(softmax(x)) along `dim`: the last axis if left out."""
+    """log(softmax(x)) along `dim`: the last axis if left out.
+
+    >>> log_softmax([0.0, 1.0]).tolist()
+    [-1.3133, -0.3133]
+    """
     return ops.log_softmax(given(input), dim)
 
 
@@ -287,12 +355,21 @@ def dropout(input: Any, p: float = 0.5, training: bool = True) -> Tensor:
     """Zero each number with probability `p`, and scale the others up by 1 / (1 - p); nothing unless `training`.
 
     The shared generator draws: see `autograd.manual_seed`.
+
+    >>> dropout([1.0, 2.0], training=False).tolist()
+    [1.0, 2.0]
+    >>> set(dropout(np.ones(100), 0.75).tolist()) <= {0.0, 4.0}
+    True
     """
     return dropped(input, p, training, np.shape(plain(input)), "dropout")
 
 
 def dropout2d(input: Any, p: float = 0.5, training: bool = True) -> Tensor:
-    """Zero each channel of (N, C, H, W) or (C, H, W) with probability `p`, and scale the others up by 1 / (1 - p)."""
+    """Zero each channel of (N, C, H, W) or (C, H, W) with probability `p`, and scale the others up by 1 / (1 - p).
+
+    >>> dropout2d(np.ones((2, 3, 4, 4))).shape
+    (2, 3, 4, 4)
+    """
     shape = np.shape(plain(input))
     if len(shape) not in (3, 4):
         raise ValueError(f"dropout2d: expected (N, C, H, W) or (C, H, W), got {shape}")
@@ -320,7 +397,11 @@ def product(x: Array, weight: Array, bias: Array = None) -> Array:
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
-    """Return input @ weight.T + bias, for inputs (..., in), a weight (out, in) and a bias (out,)."""
+    """Return input @ weight.T + bias, for inputs (..., in), a weight (out, in) and a bias (out,).
+
+    >>> linear([[1.0, 2.0]], [[1.0, 1.0], [0.0, 1.0]], [0.5, 0.5]).tolist()
+    [[3.5, 2.5]]
+    """
     weight = given(weight)
     x = casted(input, weight)
     if weight.ndim != 2 or not x.ndim or x.shape[-1] != weight.shape[1]:
@@ -333,7 +414,11 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
 
 
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
-    """Return Σ_ij x1_i W_oij x2_j + b_o, for inputs (..., in1) and (..., in2) and a weight (out, in1, in2)."""
+    """Return Σ_ij x1_i W_oij x2_j + b_o, for inputs (..., in1) and (..., in2) and a weight (out, in1, in2).
+
+    >>> bilinear([[1.0, 2.0]], [[3.0, 4.0]], [[[1.0, 0.0], [0.0, 1.0]]]).tolist()
+    [[11.0]]
+    """
     weight = given(weight)
     x, y = casted(input1, weight), casted(input2, weight)
     if weight.ndim != 3 or (*x.shape[-1:], *y.shape[-1:]) != weight.shape[1:] or x.shape[:-1] != y.shape[:-1]:
@@ -370,6 +455,11 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Tensor
     ------
     IndexError : an index out of range.
     ValueError : an index that is not an integer.
+
+    Examples
+    --------
+    >>> embedding([2, 0], [[0.0, 0.5], [1.0, 1.5], [2.0, 2.5]]).tolist()
+    [[2.0, 2.5], [0.0, 0.5]]
     """
     weight = given(weight)
     indices = as_labels(input, "embedding")
@@ -425,6 +515,11 @@ def scaled_dot_product_attention(
     Raises
     ------
     ValueError : shapes do not fit; both a mask and `is_causal` are given.
+
+    Examples
+    --------
+    >>> scaled_dot_product_attention(np.eye(2), np.eye(2), [[1.0], [2.0]], is_causal=True).tolist()
+    [[1.0], [1.6698]]
     """
     name = "scaled_dot_product_attention"
     q = floating(query, name)
@@ -493,14 +588,22 @@ def convolved(operator: Callable[..., Any], axes: int, name: str, input: Any, we
 def conv1d(
     input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Tensor:
-    """Convolve (N, C, L) or (C, L) with kernels (O, C/groups, k); `padding` may be "same" or "valid"."""
+    """Convolve (N, C, L) or (C, L) with kernels (O, C/groups, k); `padding` may be "same" or "valid".
+
+    >>> conv1d([[1.0, 2.0, 4.0]], [[[1.0, -1.0]]]).tolist()
+    [[-1.0, -2.0]]
+    """
     return convolved(ops.convolution, 1, "conv1d", input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv2d(
     input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Tensor:
-    """Convolve (N, C, H, W) or (C, H, W) with kernels (O, C/groups, kh, kw); `padding` may be "same" or "valid"."""
+    """Convolve (N, C, H, W) or (C, H, W) with kernels (O, C/groups, kh, kw); `padding` may be "same" or "valid".
+
+    >>> conv2d(np.arange(9.0).reshape(1, 3, 3), np.ones((1, 1, 2, 2))).tolist()
+    [[[8.0, 12.0], [20.0, 24.0]]]
+    """
     return convolved(ops.convolution, 2, "conv2d", input, weight, bias, stride, padding, dilation, groups)
 
 
@@ -514,7 +617,11 @@ def conv_transpose1d(
     groups: int = 1,
     dilation: Any = 1,
 ) -> Tensor:
-    """Spread (N, C, L) or (C, L) by kernels (C, O/groups, k): what `conv1d` does to the gradient of its input."""
+    """Spread (N, C, L) or (C, L) by kernels (C, O/groups, k): what `conv1d` does to the gradient of its input.
+
+    >>> conv_transpose1d([[1.0, 2.0]], [[[1.0, 10.0]]], stride=2).tolist()
+    [[1.0, 10.0, 2.0, 20.0]]
+    """
     how = (stride, padding, output_padding, dilation, groups)
     return convolved(ops.convolution_transpose, 1, "conv_transpose1d", input, weight, bias, *how)
 
@@ -529,7 +636,11 @@ def conv_transpose2d(
     groups: int = 1,
     dilation: Any = 1,
 ) -> Tensor:
-    """Spread (N, C, H, W) or (C, H, W) by kernels (C, O/groups, kh, kw): what `conv2d` does to its input's gradient."""
+    """Spread (N, C, H, W) or (C, H, W) by kernels (C, O/groups, kh, kw): what `conv2d` does to its input's gradient.
+
+    >>> conv_transpose2d([[[1.0, 2.0]]], np.ones((1, 1, 2, 2))).tolist()
+    [[[1.0, 3.0, 2.0], [1.0, 3.0, 2.0]]]
+    """
     how = (stride, padding, output_padding, dilation, groups)
     return convolved(ops.convolution_transpose, 2, "conv_transpose2d", input, weight, bias, *how)
 
@@ -546,14 +657,22 @@ def pooled(operator: Callable[..., Any], axes: int, name: str, input: Any, *how:
 def max_pool1d(
     input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
 ) -> Tensor:
-    """Take the largest of each window of (N, C, L) or (C, L)."""
+    """Take the largest of each window of (N, C, L) or (C, L).
+
+    >>> max_pool1d([[1.0, 3.0, 2.0, 0.0]], 2).tolist()
+    [[3.0, 2.0]]
+    """
     return pooled(ops.max_pool, 1, "max_pool1d", input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def max_pool2d(
     input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
 ) -> Tensor:
-    """Take the largest of each window of (N, C, H, W) or (C, H, W); of equal ones the first gets the gradient."""
+    """Take the largest of each window of (N, C, H, W) or (C, H, W); of equal ones the first gets the gradient.
+
+    >>> max_pool2d(np.arange(16.0).reshape(1, 4, 4), 2).tolist()
+    [[[5.0, 7.0], [13.0, 15.0]]]
+    """
     return pooled(ops.max_pool, 2, "max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
@@ -565,7 +684,11 @@ def avg_pool1d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:
-    """Take the mean of each window of (N, C, L) or (C, L)."""
+    """Take the mean of each window of (N, C, L) or (C, L).
+
+    >>> avg_pool1d([[1.0, 3.0, 2.0, 0.0]], 2).tolist()
+    [[2.0, 1.0]]
+    """
     return pooled(ops.avg_pool, 1, "avg_pool1d", input, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
@@ -577,7 +700,11 @@ def avg_pool2d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:
-    """Take the mean of each window of (N, C, H, W) or (C, H, W)."""
+    """Take the mean of each window of (N, C, H, W) or (C, H, W).
+
+    >>> avg_pool2d(np.arange(16.0).reshape(1, 4, 4), 2).tolist()
+    [[[2.5, 4.5], [10.5, 12.5]]]
+    """
     return pooled(ops.avg_pool, 2, "avg_pool2d", input, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
@@ -659,22 +786,38 @@ def adaptive_pooled(operator: Callable[..., Any], axes: int, name: str, input: A
 
 
 def adaptive_avg_pool1d(input: Any, output_size: Any) -> Tensor:
-    """Take means of (N, C, L) or (C, L) over so many windows as `output_size` says."""
+    """Take means of (N, C, L) or (C, L) over so many windows as `output_size` says.
+
+    >>> adaptive_avg_pool1d([[1.0, 2.0, 3.0]], 2).tolist()
+    [[1.5, 2.5]]
+    """
     return adaptive_pooled(averaged, 1, "adaptive_avg_pool1d", input, output_size)
 
 
 def adaptive_avg_pool2d(input: Any, output_size: Any) -> Tensor:
-    """Take means of (N, C, H, W) or (C, H, W) over so many windows as `output_size` says; None for all."""
+    """Take means of (N, C, H, W) or (C, H, W) over so many windows as `output_size` says; None for all.
+
+    >>> adaptive_avg_pool2d(np.arange(16.0).reshape(1, 4, 4), (1, 2)).tolist()
+    [[[6.5, 8.5]]]
+    """
     return adaptive_pooled(averaged, 2, "adaptive_avg_pool2d", input, output_size)
 
 
 def adaptive_max_pool1d(input: Any, output_size: Any) -> Tensor:
-    """Take the largest of (N, C, L) or (C, L) in so many windows as `output_size` says."""
+    """Take the largest of (N, C, L) or (C, L) in so many windows as `output_size` says.
+
+    >>> adaptive_max_pool1d([[1.0, 2.0, 3.0]], 2).tolist()
+    [[2.0, 3.0]]
+    """
     return adaptive_pooled(largest, 1, "adaptive_max_pool1d", input, output_size)
 
 
 def adaptive_max_pool2d(input: Any, output_size: Any) -> Tensor:
-    """Take the largest of (N, C, H, W) or (C, H, W) in so many windows as `output_size` says."""
+    """Take the largest of (N, C, H, W) or (C, H, W) in so many windows as `output_size` says.
+
+    >>> adaptive_max_pool2d(np.arange(16.0).reshape(1, 4, 4), (1, 2)).tolist()
+    [[[13.0, 15.0]]]
+    """
     return adaptive_pooled(largest, 2, "adaptive_max_pool2d", input, output_size)
 
 
@@ -692,6 +835,11 @@ def interpolate(
     Raises
     ------
     ValueError : the options do not fit.
+
+    Examples
+    --------
+    >>> interpolate([[[1.0, 3.0]]], scale_factor=2, mode="linear").tolist()
+    [[[1.0, 1.5, 2.5, 3.0]]]
     """
     name = "interpolate"
     x = given(input)
@@ -756,6 +904,11 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     pad : pairs (before, after), of the last axis first.
     mode : "constant", "reflect", "replicate" or "circular".
     value : what a constant frame holds, 0 if left out.
+
+    >>> pad([1.0, 2.0], (1, 2)).tolist()
+    [0.0, 1.0, 2.0, 0.0, 0.0]
+    >>> pad([1.0, 2.0, 3.0], (2, -1), "reflect").tolist()
+    [1.0, 2.0, 1.0, 2.0]
     """
     x = given(input)
     if len(pad) % 2 or len(pad) > 2 * x.ndim:
@@ -775,7 +928,11 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
 
 
 def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
-    """Return vectors along `dim` over their p-norm, or over `eps` where that is larger."""
+    """Return vectors along `dim` over their p-norm, or over `eps` where that is larger.
+
+    >>> normalize([[3.0, 4.0]]).tolist()
+    [[0.6, 0.8]]
+    """
     x = floating(input, "normalize")
     dtype, x = x.dtype, widened(x)
     return narrowed(x / ops.clip(ops.norm(x, float(p), dim, True), min=eps), dtype)
@@ -818,6 +975,11 @@ def batch_norm(
     Raises
     ------
     ValueError : shapes do not fit; one number a channel has no variance.
+
+    Examples
+    --------
+    >>> batch_norm([[1.0], [3.0]], None, None, training=True, eps=0.0).tolist()
+    [[-1.0], [1.0]]
     """
     name = "batch_norm"
     x = entered(name, input, weight, bias)
@@ -858,6 +1020,11 @@ def layer_norm(
     Raises
     ------
     ValueError : the last axes have another shape.
+
+    Examples
+    --------
+    >>> layer_norm([[1.0, 3.0], [2.0, 6.0]], 2, eps=0.0).tolist()
+    [[-1.0, 1.0], [-1.0, 1.0]]
     """
     name = "layer_norm"
     x = entered(name, input, weight, bias)
@@ -877,6 +1044,11 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     ------
     ValueError : the groups do not divide the channels; a weight or bias does not fit them; one number a group has no
         variance.
+
+    Examples
+    --------
+    >>> group_norm([[1.0, 3.0, 2.0, 6.0]], 2, eps=0.0).tolist()
+    [[-1.0, 1.0, -1.0, 1.0]]
     """
     name = "group_norm"
     x = entered(name, input, weight, bias)
@@ -898,6 +1070,9 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
     """Divide by (k + alpha * mean of the squares of `size` neighbouring channels) ** beta: AlexNet's normalisation.
 
     input : (N, C, ...). Channels beyond the first and the last count as 0.
+
+    >>> local_response_norm([[[1.0], [2.0], [3.0]]], 3, alpha=3.0, beta=1.0).tolist()
+    [[[0.1667], [0.1333], [0.2143]]]
     """
     x = floating(input, "local_response_norm")
     if x.ndim < 3 or size < 1:

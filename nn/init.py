@@ -69,32 +69,64 @@ def drawn(tensor: Tensor, kind: str, generator: Generator | None) -> Any:
 
 
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> T:
-    """Draw from U[a, b]."""
+    """Draw from U[a, b].
+
+    >>> import nn, numpy as np
+    >>> bool((nn.init.uniform_(nn.Parameter(np.zeros(100)), 2.0, 3.0).numpy() >= 2.0).all())
+    True
+    """
     return write(tensor, drawn(tensor, "uniform", generator) * (b - a) + a, "uniform_")
 
 
 def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> T:
-    """Draw from the normal distribution N(mean, std²)."""
+    """Draw from the normal distribution N(mean, std²).
+
+    >>> import nn, numpy as np
+    >>> bool(abs(nn.init.normal_(nn.Parameter(np.zeros(10_000)), 2.0, 0.1).numpy().mean() - 2.0) < 0.01)
+    True
+    """
     if std < 0:
         raise ValueError(f"normal_: std is not negative, got {std}")
     return write(tensor, drawn(tensor, "normal", generator) * std + mean, "normal_")
 
 
 def constant_(tensor: T, val: float) -> T:
-    """Fill with one number."""
+    """Fill with one number.
+
+    >>> import nn
+    >>> nn.init.constant_(nn.Parameter([0.0, 0.0]), 3.0).tolist()
+    [3.0, 3.0]
+    """
     return write(tensor, val, "constant_")
 
 
 def zeros_(tensor: T) -> T:
+    """Fill with zeros.
+
+    >>> import nn
+    >>> nn.init.zeros_(nn.Parameter([1.0, 2.0])).tolist()
+    [0.0, 0.0]
+    """
     return write(tensor, 0, "zeros_")
 
 
 def ones_(tensor: T) -> T:
+    """Fill with ones.
+
+    >>> import nn
+    >>> nn.init.ones_(nn.Parameter([0.0, 0.0])).tolist()
+    [1.0, 1.0]
+    """
     return write(tensor, 1, "ones_")
 
 
 def eye_(tensor: T) -> T:
-    """Fill a matrix with the identity: as many inputs as possible pass unchanged."""
+    """Fill a matrix with the identity: as many inputs as possible pass unchanged.
+
+    >>> import nn, numpy as np
+    >>> nn.init.eye_(nn.Parameter(np.zeros((2, 3)))).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    """
     if tensor.ndim != 2:
         raise ValueError(f"eye_: expected a matrix, got {tensor.shape}")
     return write(tensor, np.eye(tensor.shape[0], tensor.shape[1]), "eye_")
@@ -123,6 +155,10 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
     nonlinearity : "linear", "sigmoid", "tanh", "relu", "selu", the name of a convolution, or "leaky_relu", whose
         slope is `param`, 0.01 if left out.
+
+    >>> import nn
+    >>> nn.init.calculate_gain("relu"), nn.init.calculate_gain("leaky_relu", 1.0)
+    (1.4142, 1.0)
     """
     if nonlinearity == "leaky_relu":
         if isinstance(param, bool) or not isinstance(param, (int, float, type(None))):
@@ -134,13 +170,23 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator | None = None) -> T:
-    """Draw from U[-b, b] with b = gain * √(6 / (fan_in + fan_out)): Glorot's, for sigmoid and tanh."""
+    """Draw from U[-b, b] with b = gain * √(6 / (fan_in + fan_out)): Glorot's, for sigmoid and tanh.
+
+    >>> import nn, numpy as np
+    >>> bool(abs(nn.init.xavier_uniform_(nn.Parameter(np.zeros((4, 6)))).numpy()).max() <= (6 / 10) ** 0.5)
+    True
+    """
     bound = gain * math.sqrt(6 / max(1, sum(fans(tensor))))
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: T, gain: float = 1.0, generator: Generator | None = None) -> T:
-    """Draw from N(0, gain² * 2 / (fan_in + fan_out))."""
+    """Draw from N(0, gain² * 2 / (fan_in + fan_out)).
+
+    >>> import nn, numpy as np
+    >>> nn.init.xavier_normal_(nn.Parameter(np.zeros((4, 6)))).shape
+    (4, 6)
+    """
     return normal_(tensor, 0.0, gain * math.sqrt(2 / max(1, sum(fans(tensor)))), generator)
 
 
@@ -151,7 +197,12 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> T:
-    """Draw from U[-b, b] with b = gain * √(3 / fan): He's, for rectifiers; arguments as in `kaiming_normal_`."""
+    """Draw from U[-b, b] with b = gain * √(3 / fan): He's, for rectifiers; arguments as in `kaiming_normal_`.
+
+    >>> import nn, numpy as np
+    >>> bool(abs(nn.init.kaiming_uniform_(nn.Parameter(np.zeros((4, 6))), nonlinearity="relu").numpy()).max() <= 1.0)
+    True
+    """
     bound = calculate_gain(nonlinearity, a) * math.sqrt(3 / fan(tensor, mode))
     return uniform_(tensor, -bound, bound, generator)
 
@@ -168,18 +219,32 @@ def kaiming_normal_(
     a : the slope of the leaky ReLU that follows; 0 is ReLU.
     mode : "fan_in" keeps the size of signals forward, "fan_out" that of gradients backward.
     nonlinearity : which gain; see `calculate_gain`.
+
+    >>> import nn, numpy as np
+    >>> nn.init.kaiming_normal_(nn.Parameter(np.zeros((4, 6))), mode="fan_out", nonlinearity="relu").shape
+    (4, 6)
     """
     return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(fan(tensor, mode)), generator)
 
 
 def lecun_uniform_(tensor: T, generator: Generator | None = None) -> T:
-    """Draw from U[-b, b] with b = √(3 / fan_in): LeCun's, also for SELU."""
+    """Draw from U[-b, b] with b = √(3 / fan_in): LeCun's, also for SELU.
+
+    >>> import nn, numpy as np
+    >>> bool(abs(nn.init.lecun_uniform_(nn.Parameter(np.zeros((4, 3)))).numpy()).max() <= 1.0)
+    True
+    """
     bound = math.sqrt(3 / fan(tensor, "fan_in"))
     return uniform_(tensor, -bound, bound, generator)
 
 
 def lecun_normal_(tensor: T, generator: Generator | None = None) -> T:
-    """Draw from N(0, 1 / fan_in)."""
+    """Draw from N(0, 1 / fan_in).
+
+    >>> import nn, numpy as np
+    >>> nn.init.lecun_normal_(nn.Parameter(np.zeros((4, 3)))).shape
+    (4, 3)
+    """
     return normal_(tensor, 0.0, 1 / math.sqrt(fan(tensor, "fan_in")), generator)
 
 
@@ -187,6 +252,11 @@ def orthogonal_(tensor: T, gain: float = 1.0, generator: Generator | None = None
     """Fill with a random matrix whose rows, or columns if these are fewer, are orthonormal, times `gain`.
 
     Axes after the first count as one: a kernel (out, in, *kernel) is a matrix (out, in * kernel).
+
+    >>> import nn, numpy as np
+    >>> w = nn.init.orthogonal_(nn.Parameter(np.zeros((2, 5))))
+    >>> bool(np.allclose(w.data @ w.data.T, np.eye(2), atol=1e-6))
+    True
     """
     if tensor.ndim < 2:
         raise ValueError(f"orthogonal_: expected two or more axes, got {tensor.shape}")
@@ -205,7 +275,12 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Generator | None = None,
 ) -> T:
-    """Draw from N(mean, std²) what falls within [a, b]. The bounds are numbers, not multiples of std, as in PyTorch."""
+    """Draw from N(mean, std²) what falls within [a, b]. The bounds are numbers, not multiples of std, as in PyTorch.
+
+    >>> import nn, numpy as np
+    >>> bool(abs(nn.init.trunc_normal_(nn.Parameter(np.zeros(100)), a=-1.0, b=1.0).numpy()).max() <= 1.0)
+    True
+    """
     if not (std > 0 and a < b):
         raise ValueError(f"trunc_normal_: expected std > 0 and a < b, got std={std}, a={a}, b={b}")
     source = generator or shared_generator()

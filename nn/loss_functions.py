@@ -70,7 +70,11 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
 
 
 def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """Absolute error |input - target|; its gradient is 0 where they are equal."""
+    """Absolute error |input - target|; its gradient is 0 where they are equal.
+
+    >>> l1_loss([1.0, 4.0], [1.0, 2.0]).item()
+    1.0
+    """
     x, y = pair(input, target, "l1_loss")
     return reduced(ops.absolute(x - y), reduction, "l1_loss")
 
@@ -88,6 +92,11 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     Raises
     ------
     ValueError : shapes differ; `delta` is not positive.
+
+    Examples
+    --------
+    >>> huber_loss([0.5, 3.0], [0.0, 0.0], reduction="none").tolist()
+    [0.125, 2.5]
     """
     if not delta > 0:
         raise ValueError(f"huber_loss: delta is positive, not {delta}")
@@ -101,6 +110,11 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
     Raises
     ------
     ValueError : shapes differ; `beta` is negative.
+
+    Examples
+    --------
+    >>> smooth_l1_loss([0.5, 3.0], [0.0, 0.0], reduction="none").tolist()
+    [0.125, 2.5]
     """
     if not beta >= 0:
         raise ValueError(f"smooth_l1_loss: beta is 0 or positive, not {beta}")
@@ -284,6 +298,11 @@ def multi_margin_loss(
     Raises
     ------
     ValueError : shapes do not fit, a class is out of range, `p` is neither 1 nor 2.
+
+    Examples
+    --------
+    >>> multi_margin_loss([[0.1, 0.8, 0.3]], [1]).item()
+    0.2667
     """
     name = "multi_margin_loss"
     if p not in (1, 2):
@@ -327,14 +346,22 @@ def vectors(x1: Any, x2: Any, name: str) -> tuple[Tensor, Tensor]:
 
 
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
-    """Return the p-norm of x1 - x2 + eps over the last axis; at a difference of 0 eps keeps its gradient finite."""
+    """Return the p-norm of x1 - x2 + eps over the last axis; at a difference of 0 eps keeps its gradient finite.
+
+    >>> pairwise_distance([[0.0, 0.0]], [[3.0, 4.0]]).tolist()
+    [5.0]
+    """
     x, y = vectors(x1, x2, "pairwise_distance")
     difference = x - y + float(eps)
     return narrowed(ops.norm(widened(difference), float(p), -1, keepdim), difference.dtype)
 
 
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """Return the cosine of the angle between x1 and x2 along axis `dim`; norms are taken for no less than eps."""
+    """Return the cosine of the angle between x1 and x2 along axis `dim`; norms are taken for no less than eps.
+
+    >>> cosine_similarity([[1.0, 0.0]], [[1.0, 1.0]]).tolist()
+    [0.7071]
+    """
     x, y = vectors(x1, x2, "cosine_similarity")
     dtype, x, y = x.dtype, widened(x), widened(y)
     x = x / ops.clip(ops.norm(x, axis=dim, keepdims=True), min=eps)
@@ -355,6 +382,11 @@ def cosine_embedding_loss(
     Raises
     ------
     ValueError : shapes do not fit; a target is neither 1 nor -1.
+
+    Examples
+    --------
+    >>> cosine_embedding_loss([[1.0, 0.0]], [[0.0, 1.0]], [1]).item()
+    1.0
     """
     name = "cosine_embedding_loss"
     x, y = pair(input1, input2, name)
@@ -392,6 +424,11 @@ def triplet_margin_loss(
     Raises
     ------
     ValueError : shapes differ; `margin` is not positive.
+
+    Examples
+    --------
+    >>> triplet_margin_loss([[0.0]], [[1.0]], [[1.5]]).item()
+    0.5
     """
     name = "triplet_margin_loss"
     if not margin > 0:

@@ -77,14 +77,24 @@ class MSELoss(Loss):
 
 
 class L1Loss(Loss):
-    """Absolute error |input - target|."""
+    """Absolute error |input - target|.
+
+    >>> import nn
+    >>> nn.L1Loss()([1.0, 4.0], [1.0, 2.0]).item()
+    1.0
+    """
 
     def forward(self, input: Any, target: Any) -> Tensor:
         return F.l1_loss(input, target, self.reduction)
 
 
 class SmoothL1Loss(Loss):
-    """Absolute error, rounded off by a parabola where it is less than `beta`."""
+    """Absolute error, rounded off by a parabola where it is less than `beta`.
+
+    >>> import nn
+    >>> nn.SmoothL1Loss(reduction="none")([0.5, 3.0], [0.0, 0.0]).tolist()
+    [0.125, 2.5]
+    """
 
     def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction)
@@ -98,7 +108,12 @@ class SmoothL1Loss(Loss):
 
 
 class HuberLoss(Loss):
-    """Half the squared error, continued by straight lines where the error exceeds `delta`."""
+    """Half the squared error, continued by straight lines where the error exceeds `delta`.
+
+    >>> import nn
+    >>> nn.HuberLoss(reduction="none")([0.5, 3.0], [0.0, 0.0]).tolist()
+    [0.125, 2.5]
+    """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction)
@@ -112,7 +127,12 @@ class HuberLoss(Loss):
 
 
 class BCELoss(WeightedLoss):
-    """Cross-entropy of probabilities with targets from 0 to 1; `weight` broadcasts to them."""
+    """Cross-entropy of probabilities with targets from 0 to 1; `weight` broadcasts to them.
+
+    >>> import nn
+    >>> nn.BCELoss()([0.5, 0.9], [1, 1]).item()
+    0.3993
+    """
 
     def forward(self, input: Any, target: Any) -> Tensor:
         return F.binary_cross_entropy(input, target, self.weight, self.reduction)
@@ -141,7 +161,12 @@ class BCEWithLogitsLoss(WeightedLoss):
 
 
 class NLLLoss(WeightedLoss):
-    """The negative log-probability of the right class, from log-probabilities; arguments as in `CrossEntropyLoss`."""
+    """The negative log-probability of the right class, from log-probabilities; arguments as in `CrossEntropyLoss`.
+
+    >>> import nn
+    >>> nn.NLLLoss()([[-0.5, -0.9], [-2.3, -0.1]], [0, 1]).item()
+    0.3
+    """
 
     def __init__(self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(weight, reduction)
@@ -188,6 +213,10 @@ class KLDivLoss(Loss):
     """Kullback-Leibler divergence of log-probabilities from a target of probabilities, or of logarithms of them.
 
     reduction : "batchmean" is the divergence of an example; "mean" divides by the number of elements.
+
+    >>> import nn, numpy as np
+    >>> nn.KLDivLoss("sum")(np.log([0.5, 0.5]), [0.25, 0.75]).item()
+    0.1308
     """
 
     reductions = ("mean", "batchmean", "sum", "none")
@@ -201,7 +230,12 @@ class KLDivLoss(Loss):
 
 
 class MultiMarginLoss(WeightedLoss):
-    """Multi-class hinge loss, with p = 2 squared, over the number of classes."""
+    """Multi-class hinge loss, with p = 2 squared, over the number of classes.
+
+    >>> import nn
+    >>> nn.MultiMarginLoss()([[0.1, 0.8, 0.3]], [1]).item()
+    0.2667
+    """
 
     def __init__(self, p: int = 1, margin: float = 1.0, weight: Any = None, reduction: str = "mean") -> None:
         super().__init__(weight, reduction)
@@ -216,7 +250,12 @@ class MultiMarginLoss(WeightedLoss):
 
 
 class HingeLoss(Loss):
-    """Multi-class hinge loss of the lectures, summed over the classes rather than averaged. The name is ours."""
+    """Multi-class hinge loss of the lectures, summed over the classes rather than averaged. The name is ours.
+
+    >>> import nn
+    >>> nn.HingeLoss()([[0.1, 0.8, 0.3]], [1]).item()
+    0.8
+    """
 
     def __init__(self, margin: float = 1.0, reduction: str = "mean") -> None:
         super().__init__(reduction)
@@ -230,7 +269,12 @@ class HingeLoss(Loss):
 
 
 class CosineEmbeddingLoss(Loss):
-    """1 - cos of two vectors where the target is 1, and what cos exceeds `margin` by where it is -1."""
+    """1 - cos of two vectors where the target is 1, and what cos exceeds `margin` by where it is -1.
+
+    >>> import nn
+    >>> nn.CosineEmbeddingLoss()([[1.0, 0.0]], [[0.0, 1.0]], [1]).item()
+    1.0
+    """
 
     def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
         super().__init__(reduction)
@@ -244,7 +288,12 @@ class CosineEmbeddingLoss(Loss):
 
 
 class TripletMarginLoss(Loss):
-    """What the distance of an anchor to a positive, plus `margin`, exceeds that to a negative by."""
+    """What the distance of an anchor to a positive, plus `margin`, exceeds that to a negative by.
+
+    >>> import nn
+    >>> nn.TripletMarginLoss()([[0.0]], [[1.0]], [[1.5]]).item()
+    0.5
+    """
 
     def __init__(
         self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, reduction: str = "mean"

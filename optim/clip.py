@@ -61,6 +61,13 @@ def clip_grad_norm_(
     References
     ----------
     Pascanu, Mikolov, Bengio, On the difficulty of training recurrent neural networks, ICML 2013.
+
+    Examples
+    --------
+    >>> x = Tensor([3.0, -4.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> clip_grad_norm_([x], 5.0).item(), x.grad.data
+    (10.0, array([ 3., -4.]))
     """
     grads = gradients_of(parameters)
     norms = np.array([norm_of(grad.data, norm_type) for grad in grads])

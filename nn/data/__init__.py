@@ -27,7 +27,16 @@ __all__ = ["DataLoader", "Dataset", "Subset", "TensorDataset", "collate", "rando
 
 
 class Dataset(Protocol):
-    """What a loader takes: anything with a length whose examples are found by number, a list say."""
+    """What a loader takes: anything with a length whose examples are found by number, a list say.
+
+    >>> class Squares:
+    ...     def __len__(self):
+    ...         return 4
+    ...     def __getitem__(self, i):
+    ...         return i * i
+    >>> [batch.tolist() for batch in DataLoader(Squares(), batch_size=2)]
+    [[0, 1], [4, 9]]
+    """
 
     def __len__(self) -> int: ...
 
@@ -59,7 +68,11 @@ class TensorDataset:
 
 
 class Subset:
-    """The examples of a dataset with the given numbers, a list or array, in that order; or where a mask is True."""
+    """The examples of a dataset with the given numbers, a list or array, in that order; or where a mask is True.
+
+    >>> list(Subset([10, 20, 30], [2, 0]))
+    [30, 10]
+    """
 
     def __init__(self, dataset: Dataset, indices: Any) -> None:
         self.dataset = dataset
@@ -98,6 +111,11 @@ def random_split(dataset: Dataset, lengths: Sequence[float], generator: Generato
     Raises
     ------
     ValueError : the lengths do not sum to that of the dataset, nor to 1.
+
+    Examples
+    --------
+    >>> [len(part) for part in random_split(range(10), [0.7, 0.3])]
+    [7, 3]
     """
     size = len(dataset)
     counts = [int(n) for n in lengths]
@@ -113,7 +131,11 @@ def random_split(dataset: Dataset, lengths: Sequence[float], generator: Generato
 
 
 def collate(examples: Sequence[Any]) -> Any:
-    """Make one batch of examples: tensors, arrays and numbers are stacked; tuples, lists and dicts member by member."""
+    """Make one batch of examples: tensors, arrays and numbers are stacked; tuples, lists and dicts member by member.
+
+    >>> [part.tolist() for part in collate([(np.zeros(2), 3), (np.ones(2), 6)])]
+    [[[0.0, 0.0], [1.0, 1.0]], [3, 6]]
+    """
     first = examples[0]
     if isinstance(first, dict):
         return {key: collate([example[key] for example in examples]) for key in first}
@@ -142,6 +164,11 @@ class DataLoader:
     drop_last : leave out a last batch that is not full.
     collate_fn : makes a batch of a list of examples; `collate` if left out.
     generator : draws the order; the shared one, which `autograd.manual_seed` starts afresh, if left out.
+
+    Examples
+    --------
+    >>> [batch.tolist() for batch in DataLoader(np.arange(5), batch_size=2)]
+    [[0, 1], [2, 3], [4]]
     """
 
     def __init__(

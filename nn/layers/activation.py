@@ -39,7 +39,12 @@ class InPlace(Module):
 
 
 class Sigmoid(Module):
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)).
+
+    >>> import nn
+    >>> nn.Sigmoid()([0.0, 2.0]).tolist()
+    [0.5, 0.8808]
+    """
 
     def forward(self, input: Any) -> Tensor:
         return ops.sigmoid(given(input))
@@ -49,7 +54,12 @@ unrecorded(Sigmoid.forward)(elementwise(ops.sigmoid))
 
 
 class Tanh(Module):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    >>> import nn
+    >>> nn.Tanh()([0.0, 1.0]).tolist()
+    [0.0, 0.7616]
+    """
 
     def forward(self, input: Any) -> Tensor:
         return ops.tanh(given(input))
@@ -74,7 +84,12 @@ unrecorded(ReLU.forward)(elementwise(ops.relu))
 
 
 class LeakyReLU(InPlace):
-    """x where it is positive, negative_slope * x elsewhere."""
+    """x where it is positive, negative_slope * x elsewhere.
+
+    >>> import nn
+    >>> nn.LeakyReLU(0.1)([-1.0, 2.0]).tolist()
+    [-0.1, 2.0]
+    """
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__(inplace)
@@ -109,7 +124,12 @@ class PReLU(Module):
 
 
 class ELU(InPlace):
-    """x where it is positive, alpha * (exp(x) - 1) elsewhere."""
+    """x where it is positive, alpha * (exp(x) - 1) elsewhere.
+
+    >>> import nn
+    >>> nn.ELU()([-1.0, 2.0]).tolist()
+    [-0.6321, 2.0]
+    """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__(inplace)
@@ -123,28 +143,48 @@ class ELU(InPlace):
 
 
 class SELU(InPlace):
-    """The self-normalising ELU, with its fixed scale and alpha."""
+    """The self-normalising ELU, with its fixed scale and alpha.
+
+    >>> import nn
+    >>> nn.SELU()([-1.0, 1.0]).tolist()
+    [-1.1113, 1.0507]
+    """
 
     def forward(self, input: Any) -> Tensor:
         return ops.selu(given(input))
 
 
 class SiLU(InPlace):
-    """x * sigmoid(x), also called swish."""
+    """x * sigmoid(x), also called swish.
+
+    >>> import nn
+    >>> nn.SiLU()([-1.0, 2.0]).tolist()
+    [-0.2689, 1.7616]
+    """
 
     def forward(self, input: Any) -> Tensor:
         return ops.silu(given(input))
 
 
 class Mish(InPlace):
-    """x * tanh(softplus(x)) (Misra 2019, https://arxiv.org/abs/1908.08681)."""
+    """x * tanh(softplus(x)) (Misra 2019, https://arxiv.org/abs/1908.08681).
+
+    >>> import nn
+    >>> nn.Mish()([-1.0, 2.0]).tolist()
+    [-0.3034, 1.944]
+    """
 
     def forward(self, input: Any) -> Tensor:
         return ops.mish(given(input))
 
 
 class GELU(Module):
-    """x times the probability that a normal number is below x; approximate="tanh" is quicker, within 0.0005 of it."""
+    """x times the probability that a normal number is below x; approximate="tanh" is quicker, within 0.0005 of it.
+
+    >>> import nn
+    >>> nn.GELU()([-1.0, 2.0]).tolist()
+    [-0.1587, 1.9545]
+    """
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
@@ -160,7 +200,12 @@ class GELU(Module):
 
 
 class Softplus(Module):
-    """log(1 + exp(beta * x)) / beta, a smooth rectifier; x itself where beta * x exceeds `threshold`."""
+    """log(1 + exp(beta * x)) / beta, a smooth rectifier; x itself where beta * x exceeds `threshold`.
+
+    >>> import nn
+    >>> nn.Softplus()([0.0, 30.0]).tolist()
+    [0.6931, 30.0]
+    """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
@@ -175,7 +220,12 @@ class Softplus(Module):
 
 
 class Softsign(Module):
-    """x / (1 + |x|)."""
+    """x / (1 + |x|).
+
+    >>> import nn
+    >>> nn.Softsign()([-1.0, 3.0]).tolist()
+    [-0.5, 0.75]
+    """
 
     def forward(self, input: Any) -> Tensor:
         return ops.softsign(given(input))
@@ -217,7 +267,12 @@ class Softmax(AlongAxis):
 
 
 class LogSoftmax(AlongAxis):
-    """The logarithm of `Softmax`, accurate also where that is 0 in floating point."""
+    """The logarithm of `Softmax`, accurate also where that is 0 in floating point.
+
+    >>> import nn
+    >>> nn.LogSoftmax(-1)([0.0, 1.0]).tolist()
+    [-1.3133, -0.3133]
+    """
 
     def forward(self, input: Any) -> Tensor:
         x = given(input)
@@ -226,14 +281,24 @@ class LogSoftmax(AlongAxis):
 
 
 class LogSigmoid(Module):
-    """log(sigmoid(x)), accurate also where the sigmoid is 0 in floating point."""
+    """log(sigmoid(x)), accurate also where the sigmoid is 0 in floating point.
+
+    >>> import nn
+    >>> nn.LogSigmoid()([0.0, -800.0]).tolist()
+    [-0.6931, -800.0]
+    """
 
     def forward(self, input: Any) -> Tensor:
         return ops.log_sigmoid(given(input))
 
 
 class Hardtanh(InPlace):
-    """x limited to [min_val, max_val]. The derivative at the bounds is 0."""
+    """x limited to [min_val, max_val]. The derivative at the bounds is 0.
+
+    >>> import nn
+    >>> nn.Hardtanh()([-3.0, 0.5, 3.0]).tolist()
+    [-1.0, 0.5, 1.0]
+    """
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__(inplace)

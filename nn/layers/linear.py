@@ -125,7 +125,12 @@ class Bilinear(Module):
 
 
 class Identity(Module):
-    """Returns its input. It takes any arguments, so that it can stand for any layer."""
+    """Returns its input. It takes any arguments, so that it can stand for any layer.
+
+    >>> import nn
+    >>> nn.Identity()([1.0, 2.0])
+    [1.0, 2.0]
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
