@@ -6,6 +6,15 @@
 >>> f.backward()
 >>> x.grad, y.grad, z.grad
 (Tensor(-4.0), Tensor(-4.0), Tensor(3.0))
+
+Tensors : `Tensor` and its methods, `tensor`, `from_numpy`, `zeros`, `ones`, `full`, `eye`, `arange`, `linspace`,
+    `zeros_like`, `ones_like`, `full_like`, `rand`, `randn`, `randint`, `randperm`. NumPy's functions take them.
+Gradients : `Tensor.backward`, `gradients`; of functions `grad`, `value_and_grad`, `elementwise_grad`, `jacobian`,
+    `hessian`, `hvp`, `vjp`, `jvp`; `checkpoint` keeps less in memory.
+Modes : `no_grad`, `enable_grad`, `set_grad_enabled`, `is_grad_enabled`, `record`, `anomaly_mode`.
+Pictures : `draw`.
+Operations of your own : `operation`, `gradcheck`, `gradgradcheck`, `GradcheckError`.
+Chance and threads : `manual_seed`, `get_rng_state`, `set_rng_state`, `get_num_threads`, `set_num_threads`.
 """
 
 from typing import TYPE_CHECKING

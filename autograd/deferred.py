@@ -33,6 +33,7 @@ WITH_OUT: Final[dict[Function, Function]] = {  # what does the same as a functio
     operator.sub: np.subtract,
     operator.mul: np.multiply,
     operator.truediv: np.true_divide,
+    operator.mod: np.remainder,
     operator.neg: np.negative,
     operator.abs: np.absolute,
 }

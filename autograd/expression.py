@@ -132,7 +132,7 @@ class Expression:
         }
         what = words.get(type(node), f"{type(node).__name__} is")
         if isinstance(node, (ast.BinOp, ast.UnaryOp)):
-            what = "this operator is"
+            what = "write ** for a power: this operator is" if type(node.op) is ast.BitXor else "this operator is"
         raise self.refusal(node, f"{what} not allowed in a formula: only + - * / **, numbers, names and functions")
 
     def refusal(self, node: ast.expr, message: str) -> ExpressionError:

@@ -24,7 +24,7 @@ import numpy as np
 from autograd import graph, modes, tree
 from autograd.graph import ONE_HOLDER
 from autograd.operation import identity
-from autograd.stack import Stack
+from autograd.stacked import Stack
 from autograd.tensor import Tensor, conjugate, wrap
 
 Function = Callable[..., Any]
@@ -190,6 +190,33 @@ class Call:
         roots = [out._node for out in self.outputs if out._node is not None]
         if enabled and around and not self.recording:
             self.recording = not graph.leading_to(set(around), roots, True).isdisjoint(roots)
+        self.refuse_detour(roots)
+
+    def refuse_detour(self, roots: Sequence[Any]) -> None:
+        """Raise if the function does not use the tensor that it was given, but that tensor by another way."""
+        given: dict[Any, Any] = {}  # of a leaf: the variable that stands for it
+        ends = set(self.places)
+        for x, place in zip(self.originals, self.places, strict=True):
+            node = x._node if isinstance(x, Tensor) else None
+            while node is not None and node.op is identity.operation:  # the variable of a derivative around this one
+                ends.add(node)
+                node = node.parents[0]
+            if node is not None and node.op is None:
+                given[node] = place
+        stack, seen = (list(roots), set(roots)) if given else ([], set())
+        while stack:
+            node = stack.pop()
+            for parent in node.parents if node not in ends else ():
+                if parent is not None and parent not in seen:
+                    seen.add(parent)
+                    stack.append(parent)
+        for leaf, place in given.items():
+            if leaf in seen and place not in seen:
+                raise ValueError(
+                    f"{self.who}: {self.name} does not use its argument, but the tensor given for it, which it reached "
+                    "by another way, as a module its parameter. For gradients with respect to tensors write "
+                    "gradients(outputs, inputs)"
+                )
 
     def variable(self, x: Any) -> Tensor:
         """Return the tensor that stands for one float, array or tensor of the arguments."""
@@ -481,8 +508,8 @@ def hvp(f: Function, argnum: Argnum = 0) -> Function:
     check("hvp", f, argnum)
 
     def product(*args: Any, **kwargs: Any) -> Any:
-        if not args:
-            raise TypeError("hvp: the last argument is the vector, after those of the function")
+        if len(args) < 2:
+            raise TypeError("hvp: the last argument is the vector, after those of the function: hvp(f)(x, v)")
         *arguments, vector = args
         call = Call("hvp", f, argnum, tuple(arguments), kwargs)
         vectors = matching(call, vector, call.given, "the vector")

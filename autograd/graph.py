@@ -24,7 +24,7 @@ from autograd import modes
 from autograd.deferred import Deferred, settled
 from autograd.kernels.moments import sum_of_rows
 from autograd.parts import Part
-from autograd.stack import Stack
+from autograd.stacked import Stack
 
 if TYPE_CHECKING:
     from autograd.operation import Operation

@@ -46,7 +46,9 @@ class _Switch:
     _field: str
     _value: bool = True
 
-    def __init__(self) -> None:
+    def __init__(self, function: None = None) -> None:
+        if function is not None:
+            raise TypeError(f"write @{type(self).__name__}(), with parentheses")
         self._before: dict[int, list[Mode | None]] = {}  # the modes to go back to, by thread
 
     def __enter__(self) -> None:
@@ -138,9 +140,13 @@ class set_grad_enabled(_Switch):
         else:
             super().__enter__()
 
-    def __call__(self, function: Function) -> Function:
+    def __exit__(self, *exception: object) -> None:
         if get_ident() == self._called_in:
             self._called_in = None
+        super().__exit__(*exception)
+
+    def __call__(self, function: Function) -> Function:
+        if get_ident() == self._called_in:
             self.__exit__()
         return super().__call__(function)
 

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd import modes, ops, tensor, tree
-from autograd.stack import WRITING
+from autograd.stacked import WRITING
 from autograd.tensor import Tensor
 
 # Piecewise constant, or no function of the values: they always run.
 PLAIN_NAMES: Final = """
     all allclose any argmax argmin argpartition argsort argwhere around array2string array_equal array_equiv
     array_repr array_str can_cast ceil common_type count_nonzero diag_indices_from digitize empty_like equal fix
-    flatnonzero floor floor_divide greater greater_equal isclose iscomplex iscomplexobj isfinite isin
+    flatnonzero floor floor_divide greater greater_equal heaviside isclose iscomplex iscomplexobj isfinite isin
     isinf isnan isneginf isposinf isreal isrealobj less less_equal lexsort logical_and logical_not logical_or
     logical_xor may_share_memory min_scalar_type nanargmax nanargmin ndim nonzero not_equal ones_like result_type
     rint round searchsorted shape shares_memory sign signbit size spacing tril_indices_from triu_indices_from trunc
@@ -127,7 +127,9 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
         ours = by_numpy_name().get(ufunc)
         if ours is not None:
             return ours(*inputs)
-    name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+    known = getattr(np, ufunc.__name__, None) is ufunc  # SciPy has others
+    name = f"np.{ufunc.__name__}" if known else ufunc.__name__
+    name += "" if method == "__call__" else f".{method}"
     function = getattr(ufunc, method)
     out = kwargs.pop("out", None)
     refuse_to_write(name, (out, inputs[0] if method == "at" else None))

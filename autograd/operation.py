@@ -15,7 +15,7 @@ from autograd import anomaly, graph, modes
 from autograd.deferred import Deferred, deferred
 from autograd.parts import OutputPart
 from autograd.recording import PYTHON_NUMBERS, binary, general, make_node, observed, unary, variadic
-from autograd.stack import joined, of_rows, row, stacks_in
+from autograd.stacked import joined, of_rows, row, stacks_in
 from autograd.tensor import Tensor, wrap
 
 Array = Any  # what rules are written for: np.ndarray, or Tensor while the backward pass is recorded
@@ -41,9 +41,9 @@ class Operation:
     ) -> None:
         self.name = name
         self.joint = joint
-        self.composed = composed
+        self.composed = composed and by_position(composed)
         self.aux = aux is True
-        self.aux_of = aux if callable(aux) else None
+        self.aux_of = by_position(aux) if callable(aux) else None
         self.outputs = outputs
         self.views = views
         self.elementwise = elementwise
@@ -183,11 +183,7 @@ class Operation:
             sent = self.joint(gradient, needs, *self.as_tensors(node, self.reads[0], read, whole=True))
         else:
             sent = self.through_composed(gradient, self.as_tensors(node, self.names, arguments, whole=True))
-        if len(sent) != len(needs):
-            raise TypeError(
-                f"the joint rule of {self.name} returned {len(sent)} gradients for {len(needs)} inputs: one for each, "
-                "or None"
-            )
+        self.check_count(sent, needs)
         return gradient, (pass_on,) * len(sent), sent
 
     def prepare_rows(self, node: Any, gradient: Any) -> tuple[Any, Sequence[Any], Sequence[Any]]:
@@ -199,8 +195,17 @@ class Operation:
         needs = tuple(p is not None for p in node.parents)
         count = len(stacks_in(gradient)[0].data)
         sent = [self.joint(row(gradient, i), needs, *saved[0]) for i in range(count)]
+        for of_one in sent:
+            self.check_count(of_one, needs)
         found = [joined(of_one) for of_one in zip(*sent, strict=True)]
         return gradient, (pass_on,) * len(found), found
+
+    def check_count(self, sent: Sequence[Any], needs: Sequence[bool]) -> None:
+        """Refuse what a joint rule returned if it is not a gradient, or None, for each input."""
+        if len(sent) != len(needs):
+            raise TypeError(
+                f"the joint rule of {self.name} returned {len(sent)} for {len(needs)} inputs: one or None for each"
+            )
 
     @functools.cached_property
     def large(self) -> Operation:

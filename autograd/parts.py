@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.stack import Stack
+from autograd.stacked import Stack
 
 
 class Part:

@@ -423,7 +423,7 @@ class Tensor:
         if node is None:
             raise RuntimeError(
                 f"{self.label()} needs no gradient: nothing it depends on has requires_grad=True, or it was computed "
-                "under no_grad"
+                "under no_grad, or is a gradient that was computed without create_graph=True"
             )
         if gradient is None:
             if data.size != 1:
@@ -1028,7 +1028,7 @@ def plain_index(index: Any) -> Any:
     return np.array(index) if isinstance(index, np.ndarray) else index
 
 
-point_elsewhere(Tensor)
+point_elsewhere(Tensor, {word: f"in NumPy's words, {words}" for word, words in IN_NUMPY.items()})
 HELD_BY_SLOT: Final = references_of_slot()
 
 # At the end: operations make Tensors, and the methods above call operations.

@@ -1,4 +1,19 @@
-"""Neural networks on the engine of `autograd`: layers, losses and models."""
+"""Neural networks on the engine of `autograd`: layers, losses and models.
+
+Layers : `Linear`, `Bilinear`, `Embedding`, `Conv1d`, `Conv2d`, `ConvTranspose1d`, `ConvTranspose2d`, `MaxPool1d`,
+    `MaxPool2d`, `AvgPool1d`, `AvgPool2d`, `AdaptiveAvgPool1d` and the like, `Upsample`, `Flatten`, `Unflatten`,
+    `BatchNorm1d`, `BatchNorm2d`, `LayerNorm`, `GroupNorm`, `LocalResponseNorm`, `Dropout`, `Dropout2d`, `RNN`, `LSTM`,
+    `GRU` and their cells, `MultiheadAttention`, `TransformerEncoderLayer`, `RadialBasis`, `Maxout`, `Identity`.
+Activations : `ReLU`, `LeakyReLU`, `PReLU`, `ELU`, `SELU`, `GELU`, `SiLU`, `Mish`, `Sigmoid`, `LogSigmoid`, `Tanh`,
+    `Hardtanh`, `Softplus`, `Softsign`, `Softmax`, `LogSoftmax`, `Threshold`, `Step`.
+Losses : `MSELoss`, `L1Loss`, `SmoothL1Loss`, `HuberLoss`, `BCELoss`, `BCEWithLogitsLoss`, `CrossEntropyLoss`,
+    `NLLLoss`, `KLDivLoss`, `HingeLoss`, `MultiMarginLoss`, `CosineEmbeddingLoss`, `TripletMarginLoss`;
+    penalties `l1`, `l2`, `elastic_net`.
+Models : `Module`, `Parameter`, `Sequential`, `ModuleList`, `ModuleDict`, `ParameterList`, `ParameterDict`; `summary`,
+    `save`, `load`, `fuse`.
+Modules : `nn.functional` has all of these as functions, `nn.init` initialisation, `nn.data` data sets and loaders,
+    `nn.inspect` what to look at while a net trains.
+"""
 
 try:
     from autograd import siblings

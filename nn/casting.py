@@ -64,5 +64,5 @@ def widened(x: Tensor) -> Tensor:
 
 
 def narrowed(x: Tensor, dtype: Any) -> Tensor:
-    """Return what came of a tensor that was widened, in its dtype before that."""
-    return x if x.dtype == dtype else x.astype(dtype)
+    """Return what came of a tensor of `dtype` that may have been widened, as it was before that."""
+    return x.astype(dtype) if dtype == np.float16 else x

@@ -243,13 +243,15 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     return ops.hardtanh(given(input), min_val, max_val)
 
 
-def threshold(input: Any, threshold: float, value: float) -> Tensor:
+def threshold(input: Any, threshold: float, value: Any) -> Tensor:
     """Return x where it exceeds `threshold`, `value` elsewhere: PyTorch's. That of the lectures is `step`.
 
     >>> threshold([0.1, 0.7], 0.5, -1.0).tolist()
     [-1.0, 0.7]
     """
     x = given(input)
+    if x.dtype.kind == "f" and type(value) not in (int, float):
+        value = casted(value, x)
     return ops.where(x <= threshold, value, x)  # so that NaN stays
 
 
@@ -386,7 +388,7 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True) -> Tensor:
     bias=lambda g: g,
 )
 def product(x: Array, weight: Array, bias: Array = None) -> Array:
-    # `dot` saves two thirds of a microsecond that `matmul` takes before it begins.
+    # `dot` saves two thirds of a microsecond that `matmul` takes before it begins. NumPy 2.0's warns of no overflow.
     out = x.dot(weight.T) if x.ndim < 3 else matrix_product(x, weight.T)
     if bias is None:
         return out
@@ -542,7 +544,7 @@ def refuse_integers(mask: Any, name: str) -> None:
     """Refuse a mask of zeros and ones, which would be added to the scores."""
     dtype = plain(mask).dtype
     if dtype.kind in "iu":
-        raise TypeError(f"{name}: a mask is of booleans, or of floats to be added; of {dtype}, write mask.astype(bool)")
+        raise TypeError(f"{name}: a mask is of booleans, or of floats to be added; for {dtype}, np.asarray(mask, bool)")
 
 
 def masked_softmax(scores: Tensor, mask: Any, name: str) -> Tensor:
@@ -736,7 +738,7 @@ def resampled(x: Array, weights: Array, axis: int) -> Array:
 
     with np.errstate(all="ignore"):
         found = sums(x, weights)
-        if np.isfinite(found.sum()):
+        if x.dtype.kind == "c" or np.isfinite(found.sum(dtype=np.result_type(found, np.float32))):
             return found
     # What has no weight is to have no effect, and 0 times Inf has.
     reached = (weights != 0).astype(weights.dtype)
@@ -1006,7 +1008,8 @@ def batch_norm(
             if running is not None:
                 array = running.data if isinstance(running, Tensor) else running
                 array *= 1 - momentum
-                array += (momentum * seen).astype(array.dtype)
+                with np.errstate(over="ignore"):  # a variance beyond float16 is Inf
+                    array += (momentum * seen).astype(array.dtype)
                 if isinstance(running, Tensor):
                     running.mark_overwritten()
     return narrowed(out, dtype)

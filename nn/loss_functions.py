@@ -50,7 +50,7 @@ def pair(input: Any, target: Any, name: str) -> tuple[Tensor, Tensor]:
     x = floating(input, name)
     y = casted(target, x)
     if x.shape != y.shape:
-        raise ValueError(f"{name}: input and target have the same shape, not {x.shape} and {y.shape}")
+        raise ValueError(f"{name}: input and target must have the same shape, not {x.shape} and {y.shape}")
     if y.dtype != x.dtype:
         raise TypeError(f"{name}: expected a target of real numbers, got {y.dtype}")
     return x, y
@@ -186,9 +186,7 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
         )
     labels = plain(y)
     if labels.size and not (labels.min() >= 0 and labels.max() <= 1):
-        raise ValueError(
-            f"{name}: targets are between 0 and 1, these reach from {labels.min():.6g} to {labels.max():.6g}"
-        )
+        raise ValueError(f"{name}: targets are between 0 and 1, these reach from {labels.min()} to {labels.max()}")
     return reduced(weighted(cross_entropy_of_probability(x, y), weight, name), reduction, name)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from autograd import Tensor, scope
 from autograd.modes import NO_GRAD, current
 from autograd.tensor import overwrite
+from autograd.words import ON_THE_CPU, point_elsewhere
 from nn.casting import plain
 from nn.parameter import Parameter
 from nn.unrecorded import ON_ARRAY, call_in_row
@@ -117,7 +118,9 @@ class Module:
         vars(module).update(training=True, _buffers={}, _forward_hooks={}, _forward_pre_hooks={})
         return module
 
-    def __init__(self) -> None:
+    def __init__(self, *given: Any) -> None:
+        if given:
+            raise refused(self, "it has no options")
         super().__init__()
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -449,6 +452,15 @@ class Module:
     def cost(self, args: tuple[Any, ...], result: Any) -> int:
         """Return how many multiply-adds the call `self(*args)` took that no part of it counts. `summary` shows it."""
         return 0
+
+
+point_elsewhere(Module, dict.fromkeys(("cpu", "cuda"), ON_THE_CPU))
+
+
+def refused(module: Module, what: str) -> TypeError:
+    """Return the error for options that are none: data, it may be, which are for the module itself."""
+    kind = type(module).__name__
+    return TypeError(f"{kind}: {what}; data go to the module itself, {kind}(...)(x)")
 
 
 def joined(path: str, name: str) -> str:

@@ -1,4 +1,11 @@
-"""Optimisers and their schedules, clipping, averaging and early stopping, on the gradients that `autograd` computes."""
+"""Optimisers and their schedules, clipping, averaging and early stopping, on the gradients that `autograd` computes.
+
+Optimisers : `SGD`, `Adam`, `AdamW`, `Adamax`, `NAdam`, `RAdam`, `RMSprop`, `Adagrad`, `Adadelta`; those that evaluate
+    the loss themselves are `LBFGS`, `Newton`, `GradientDescent`; one of your own is an `Optimizer`.
+Schedules : `optim.lr_scheduler`.
+Beside them : `clip_grad_norm_`, `clip_grad_value_`, `clip_grad_norm_per_tensor_`, `ExponentialMovingAverage`, `SWA`,
+    `EarlyStopping`.
+"""
 
 try:
     from autograd import siblings

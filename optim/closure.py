@@ -80,6 +80,8 @@ class ClosureOptimizer(Optimizer):
         """Return the loss, its value (the lower the better) and its gradient."""
         with enable_grad():
             loss = closure()
+        if loss is None:
+            raise TypeError("the closure returned None: it is to return the loss")
         value = number(loss)
         return loss, -value if self.param_groups[0].get("maximize") else value, self.gradient()
 

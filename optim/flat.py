@@ -164,8 +164,8 @@ class Flat:
             data = grad._array
             if not p._array.shape == data.shape == self.shapes[i]:
                 raise ValueError(
-                    f"the parameter {p.label()} has shape {p.shape} and a gradient of shape {data.shape}, but "
-                    f"{self.shapes[i]} when the optimizer took it in"
+                    f"the shape of a parameter, {p.shape}, that of its gradient, {data.shape}, and the one that it had "
+                    f"when the optimizer took it in, {self.shapes[i]}, are not the same: {p.label()}"
                 )
             if data.size >= LONG and data.dtype == self.dtype and data.flags.c_contiguous:
                 runs.append(Run(i, i + 1, data.reshape(-1).view(self.real)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
@@ -359,7 +360,7 @@ def not_negative(group: Group, *names: str) -> None:
     """Raise ValueError if an option is negative, NaN, or no number."""
     for name in names:
         if not is_number(group[name]) or not group[name] >= 0:
-            raise ValueError(f"Invalid {TITLES.get(name, name + ' value')}: {group[name]}")
+            raise ValueError(f"Invalid {TITLES.get(name, name + ' value')}: {group[name]!r}")
 
 
 def below_one(group: Group, *names: str) -> None:
@@ -378,6 +379,8 @@ def as_number(value: Any) -> Any:
     """Return an option as a Python number: a NumPy one would turn float32 arithmetic into float64."""
     if isinstance(value, (np.generic, Tensor)) or (isinstance(value, np.ndarray) and value.ndim == 0):
         return value.item()
+    if isinstance(value, Fraction):
+        return float(value)
     if isinstance(value, (tuple, list)):
         return tuple(as_number(part) for part in value)
     return value

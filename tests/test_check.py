@@ -285,8 +285,26 @@ class TestWhatRulesReturn:
 
     @pytest.mark.parametrize("count", [1, 3])
     def test_too_few_or_too_many(self, count):
-        with pytest.raises(TypeError, match=f"the joint rule of product returned {count} gradients for 2 inputs"):
+        with pytest.raises(TypeError, match=f"the joint rule of product returned {count} for 2 inputs"):
             self.backward(inputs=("x", "y"), joint=lambda g, needs: [g] * count)
+
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_too_few_or_too_many_for_a_jacobian(self, count):
+        product = operation(lambda x, y: x * y, inputs=("x", "y"), joint=lambda g, needs: [g] * count, name="product")
+        with pytest.raises(TypeError, match=f"the joint rule of product returned {count} for 2 inputs"):
+            autograd.jacobian(lambda x: product(x, 2 * x))(np.ones(2))
+
+    def test_options_by_keyword_alone_go_everywhere(self):
+        how = {"composed": lambda x, y, *, k=2.0: x * y * k, "aux": lambda out, x, y, *, k=2.0: k}
+        product = operation(
+            lambda x, y, *, k=2.0: x * y * k,
+            name="product",
+            inputs=("x", "y"),
+            joint=lambda g, needs, x, y, aux: (g * y * aux, g * x * aux),
+            **how,
+        )
+        assert gradcheck(lambda x, y: product(x, y, k=5.0), np.ones(2), np.ones(2))
+        assert gradgradcheck(lambda x, y: product(x, y, k=5.0), np.ones(2), np.ones(2))
 
     def test_results_that_outputs_do_not_count(self):
         both = operation(lambda x: (x, x * 2), name="both", x=lambda g: g[0], outputs=(True,))

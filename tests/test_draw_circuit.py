@@ -7,6 +7,7 @@ import pytest
 
 import autograd
 import nn
+import optim
 from autograd import Tensor
 from autograd.draw import draw
 
@@ -459,3 +460,20 @@ def test_the_room_below_a_circuit_is_no_larger_than_its_wires():
     f.backward()
     root = ET.fromstring(draw(f).svg)
     assert float(root.get("height")) < 420
+
+
+def test_a_parameter_that_has_changed_since_has_no_value():
+    class Line(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(2.0)
+
+        def forward(self, x):
+            return self.w * x
+
+    line = Line()
+    out = line(Tensor(3.0))
+    out.backward()
+    assert box(draw(out), "leaf w")["value"] == ["2"]
+    optim.SGD(line.parameters(), lr=1.0).step()
+    assert "value" not in box(draw(out), "leaf w")

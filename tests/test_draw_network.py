@@ -434,3 +434,34 @@ def test_folded_blocks_keep_the_shortcut_of_an_input_without_a_gradient():
 def test_frames_say_which_variable_holds_the_module():
     net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
     assert "Sequential  net" in texts(draw(net(np.ones((1, 2), np.float32)), collapse="module", names=locals()))
+
+
+def test_blocks_that_differ_in_what_they_join_are_drawn():
+    class Join(nn.Module):
+        def __init__(self, *widths):
+            super().__init__()
+            self.widths = widths
+
+        def forward(self, x):
+            return np.concatenate([x] + [np.ones((2, n), np.float32) for n in self.widths], 1)[:, :4]
+
+    net = nn.Sequential(Join(2, 2), Join(4), Join(2, 2))
+    x = Tensor(np.ones((2, 4), np.float32), requires_grad=True)
+    assert "3 boxes" in repr(draw(net(x), collapse="module"))
+
+
+def test_a_frozen_block_reads_no_data_of_the_next_one():
+    net = nn.Sequential(*[nn.Linear(4, 4) for _ in range(4)])
+    net[0].requires_grad_(False)
+    drawing = draw(net(Tensor(np.ones((1, 4), np.float32), requires_grad=True, name="x")), collapse="module")
+    assert texts(drawing).count("data") == 1  # what the first layer reads
+    net = nn.Sequential(*[nn.TransformerEncoderLayer(4, 1, 8, batch_first=True) for _ in range(3)]).eval()
+    net[0].requires_grad_(False)
+    drawing = draw(net(Tensor(np.ones((1, 2, 4), np.float32), requires_grad=True, name="x")), collapse="module")
+    assert texts(drawing).count("data") == 1
+
+
+def test_modules_have_no_names_of_variables_that_nobody_named():
+    net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    drawing = draw(net(np.ones((1, 2), np.float32)), collapse="module", names={"_": net, "_1": net, "net": net})
+    assert "Sequential  net" in texts(drawing)

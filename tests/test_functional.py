@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import autograd
+import nn
 from autograd import Tensor, functional, no_grad, ops
 from autograd.functional import (
     elementwise_grad,
@@ -542,3 +543,22 @@ class TestJacobianAndHessian:
 
 def test_the_jacobian_of_nothing_is_empty():
     assert jacobian(lambda x: x * 2)(np.zeros((0, 2))).shape == (0, 2, 0, 2)
+
+
+def test_a_function_that_reaches_its_tensor_by_another_way_is_refused():
+    layer = nn.Linear(3, 2)
+    x, w = np.ones((4, 3), np.float32), layer.weight
+    for derivative in (grad, autograd.value_and_grad, jacobian, autograd.hessian):
+        with pytest.raises(ValueError, match="reached by another way"):
+            derivative(lambda w: (layer(x) ** 2).sum())(w)
+    assert grad(lambda w: (layer(x) ** 2).sum() * 0 + (w * w).sum())(w).numpy() == pytest.approx(2 * w.numpy())
+    assert not grad(lambda w: (layer.bias**2).sum())(w).numpy().any()
+    assert grad(lambda x: x * grad(lambda y: x)(1.0))(2.0) == 0.0
+    with pytest.raises(TypeError, match=r"hvp\(f\)\(x, v\)"):
+        autograd.hvp(lambda x: (x * x).sum())(np.ones(2))
+
+
+def test_a_gradient_without_a_graph_says_how_it_gets_one():
+    x = leaf(2.0)
+    with pytest.raises(RuntimeError, match="create_graph=True"):
+        gradients(gradients(x**3, x), x)

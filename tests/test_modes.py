@@ -168,6 +168,11 @@ def test_a_switch_that_is_in_force_at_once_nests_and_decorates_twice():
         assert not is_grad_enabled()
     assert is_grad_enabled()
     switch = set_grad_enabled(False)
+    switch.__exit__(None, None, None)
+    with switch:
+        assert not is_grad_enabled()
+    assert is_grad_enabled()
+    switch = set_grad_enabled(False)
     first, second = switch(is_grad_enabled), switch(is_grad_enabled)
     assert is_grad_enabled()
     assert (first(), second()) == (False, False)
@@ -196,3 +201,12 @@ def test_threads_do_not_take_one_anothers_modes():
     finally:
         sys.setswitchinterval(interval)
     assert not failed
+
+
+@pytest.mark.parametrize("mode", [no_grad, enable_grad, anomaly_mode, autograd.record])
+def test_parentheses_are_asked_for(mode):
+    with pytest.raises(TypeError, match=rf"@{mode.__name__}\(\), with parentheses"):
+
+        @mode
+        def function():
+            pass

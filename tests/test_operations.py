@@ -18,7 +18,7 @@ import tests.cases
 from autograd import Tensor, from_numpy, graph, ops
 from autograd.check import gradcheck, gradgradcheck
 from autograd.functional import gradients
-from autograd.stack import Stack
+from autograd.stacked import Stack
 from tests.cases import Case
 
 FAMILIES = sorted(module.name for module in pkgutil.iter_modules(tests.cases.__path__))

@@ -267,11 +267,24 @@ FAKE_VENV = "import sys, os; sys.argv[1] == '-m' and os.mkdir(sys.argv[3])"
 
 
 @pytest.mark.parametrize(
-    ("word", "instead"), [("exp", "np.exp"), ("cat", "np.concatenate"), ("relu", "nn.functional.relu"), ("mm", "x @ y")]
+    ("word", "instead"),
+    [
+        *(("exp", "NumPy's functions take tensors, np.exp"), ("cat", "NumPy's functions take tensors, np.concatenate")),
+        *(("relu", "nn.functional.relu"), ("mm", "x @ y"), ("stack", "NumPy's functions take tensors, np.stack")),
+        ("save", r"nn.save\(state, path\)"),
+        ("cuda", "leave it out"),
+        ("softmax", r"nn.functional.softmax\(t, dim\)"),
+        *(("no_gard", ""), ("inference_mode", "no_grad")),
+    ],
 )
-def test_functions_are_looked_for_in_numpy(word, instead):
-    with pytest.raises(AttributeError, match=rf"no attribute '{word}': NumPy's functions take tensors, {instead}"):
+def test_other_names_are_looked_for_elsewhere(word, instead):
+    with pytest.raises(AttributeError, match=rf"no attribute '{word}'(: )?{instead}"):
         getattr(autograd, word)
+
+
+def test_python_knows_names_that_are_alike(python):
+    found = python("import autograd; autograd.no_gard", ROOT)
+    assert "Did you mean: 'no_grad'" in found.stderr
 
 
 def test_what_nobody_has_is_just_missing():

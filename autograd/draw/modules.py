@@ -319,9 +319,10 @@ def connect(
         shown = node
         while shown in alias:
             shown = alias[shown]
-        if any(parent is None and other is not None for parent, other in zip(shown.parents, node.parents, strict=True)):
-            read = [other for parent, other in zip(shown.parents, node.parents, strict=True) if parent is None]
-            missing.setdefault(home[shown], dict.fromkeys(other for other in read if other is not None))
+        both = zip(shown.parents, node.parents, strict=False)  # what joins any number may join fewer
+        read = [other for parent, other in both if parent is None and other is not None and other.op is not None]
+        if read:
+            missing.setdefault(home[shown], dict.fromkeys(read))
     lone = {key: [node] for node, key in home.items() if key not in closed}
     sources: dict[Any, Card] = {}  # data that needs no gradient
     for key in order:

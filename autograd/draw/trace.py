@@ -39,29 +39,35 @@ class Names:
         self.of_module: dict[int, str] = {}
         self.data: dict[Any, Any] = {}  # of leaves that a variable holds: their arrays
         for name, tensor in (given or {}).items():
+            if str(name).startswith("_"):  # IPython's, of what was last printed
+                continue
             if callable(getattr(type(tensor), "named_parameters", None)):
                 self.of_module.setdefault(id(tensor), str(name))
-            if isinstance(tensor, Tensor) and not str(name).startswith("_"):
+            if isinstance(tensor, Tensor):
                 self.of_tensor.setdefault(id(tensor), str(name))
                 if tensor._node is not None:
                     self.of_place.setdefault(tensor._node, str(name))
                     self.data.setdefault(tensor._node, tensor._array)
 
-    def add_parameters(self, nodes: Iterable[Any]) -> None:
-        """Add what modules that made some of `nodes` call their parameters."""
+    def add_parameters(self, nodes: Sequence[Any]) -> None:
+        """Add what modules that made some of `nodes`, oldest first, call their parameters."""
         scopes = [scope for node in nodes if node.notes is not None for scope in node.notes.scopes]
         alive = {id(module): module for scope in scopes if scope.module and (module := scope.module()) is not None}
         found = [(self.module(m), parameters) for m in alive.values() if (parameters := dict(m.named_parameters()))]
+        used: dict[Any, int] = {}  # when each leaf was first read
+        for node in nodes:
+            used.update((parent, node.seq) for parent in node.parents if parent is not None and parent not in used)
         times = Counter(title for title, _ in found)
         seen: Counter[str] = Counter()
         for title, parameters in found:
             seen[title] += 1
             prefix = f"{title}#{seen[title]}." if times[title] > 1 else f"{title}."
             for name, parameter in parameters.items():
-                if parameter._leaf is not None:
-                    self.of_place.setdefault(parameter._leaf, f"{prefix}{name}" if len(found) > 1 else name)
-                    if not parameter.shape:  # as any number of a circuit
-                        self.data.setdefault(parameter._leaf, parameter._array)
+                leaf = parameter._leaf
+                if leaf is not None:
+                    self.of_place.setdefault(leaf, f"{prefix}{name}" if len(found) > 1 else name)
+                    if not parameter.shape and leaf.version.changed < used.get(leaf, 0):  # as any number of a circuit
+                        self.data.setdefault(leaf, parameter._array)
 
     def variable(self, scope: Any) -> str:
         """Return the variable that holds the module which left a mark, "" if that is not known."""

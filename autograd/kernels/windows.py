@@ -19,6 +19,7 @@ Sizes = tuple[int, ...]
 Array = Any
 WITHOUT_REFERENCES: Final = 2  # the version of marshal's format in which the same is written alike
 REMEMBERED: Final = 1024  # windows of a kind
+PLAIN: Final = {int, bool, str, type(None)}  # of which marshal says what they are: of NumPy's numbers it says the bytes
 MANY_TAPS: Final = 64  # places in a kernel from which where they lie is not remembered
 
 
@@ -146,13 +147,15 @@ def remembered(function: Callable[..., Windows]) -> Callable[..., Windows]:
     def call(*args: Any) -> Windows:
         try:
             key = marshal.dumps(args, WITHOUT_REFERENCES)
-        except ValueError:  # none of Python's own numbers, say
+        except ValueError:  # nothing that it can write
             return function(*args)
         found = known.get(key)
         if found is None:
-            if len(known) >= REMEMBERED:
-                known.clear()
-            found = known[key] = function(*args)
+            found = function(*args)
+            if all(type(n) in PLAIN for a in args for n in (a if type(a) is tuple else (a,))):
+                if len(known) >= REMEMBERED:
+                    known.clear()
+                known[key] = found
         return found
 
     return call

@@ -164,6 +164,7 @@ class DataLoader:
     drop_last : leave out a last batch that is not full.
     collate_fn : makes a batch of a list of examples; `collate` if left out.
     generator : draws the order; the shared one, which `autograd.manual_seed` starts afresh, if left out.
+    num_workers, pin_memory : PyTorch's, without effect: examples are found in this thread, and stay on the CPU.
 
     Examples
     --------
@@ -180,6 +181,8 @@ class DataLoader:
         drop_last: bool = False,
         collate_fn: Callable[[Sequence[Any]], Any] | None = None,
         generator: Generator | None = None,
+        num_workers: int = 0,
+        pin_memory: bool = False,
     ) -> None:
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"DataLoader: batch_size is a positive integer, not {batch_size!r}")

@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from autograd import Tensor, ops
 from autograd.deferred import LARGE
 from nn import functional as F
 from nn.casting import given
 from nn.layers.entry import check_last, entered, full, positive, uniform
-from nn.module import Module
+from nn.module import Module, refused
 from nn.unrecorded import Array, unrecorded
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ class InPlace(Module):
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
+        if not isinstance(inplace, (bool, np.bool_)):
+            raise refused(self, f"inplace is True or False, not {inplace!r:.60}")
         self.inplace = inplace
 
     def extra_repr(self) -> str:
@@ -236,6 +240,8 @@ class AlongAxis(Module):
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
+        if dim is not None and not isinstance(dim, (int, np.integer)):
+            raise refused(self, f"dim is the number of an axis, not {dim!r:.60}")
         self.dim = dim
 
     def axis(self, x: Tensor) -> int:

@@ -12,7 +12,7 @@ from autograd import Tensor, ops
 from nn import functional as F
 from nn.casting import given
 from nn.layers.entry import check_last, entered, positive, uniform
-from nn.module import Module
+from nn.module import Module, refused
 from nn.unrecorded import Array, unrecorded
 
 if TYPE_CHECKING:
@@ -149,6 +149,8 @@ class Flatten(Module):
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
+        if not isinstance(start_dim, (int, np.integer)):
+            raise refused(self, f"start_dim is the number of an axis, not {start_dim!r:.60}")
         self.start_dim = start_dim
         self.end_dim = end_dim
 

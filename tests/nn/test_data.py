@@ -106,3 +106,8 @@ def test_a_subset_by_a_mask_and_by_what_is_no_number():
             Subset([5, 6, 7], wrong)
     with pytest.raises(ValueError, match="sum neither"):
         random_split(range(9), [2.5, 7.5])
+
+
+def test_what_loaders_of_others_take_is_taken_without_effect():
+    loader = DataLoader(np.arange(3), batch_size=2, num_workers=4, pin_memory=True)
+    assert [batch.tolist() for batch in loader] == [[0, 1], [2]]

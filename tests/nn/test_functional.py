@@ -342,7 +342,7 @@ MASKS_OF_NUMBERS = [
 @pytest.mark.parametrize("attend", MASKS_OF_NUMBERS)
 @pytest.mark.parametrize("dtype", [int, np.uint8])
 def test_a_mask_of_integers_is_refused(attend, dtype):
-    with pytest.raises(TypeError, match=r"mask\.astype\(bool\)"):
+    with pytest.raises(TypeError, match=r"np.asarray\(mask, bool\)"):
         attend(np.tri(3, dtype=dtype))
     attend(np.tri(3, dtype=bool))
     attend(np.tri(3))
@@ -407,3 +407,28 @@ def test_one_number_has_no_variance_to_divide_by():
         nn.BatchNorm1d(2, track_running_stats=False).eval()(np.ones((1, 2)))
     with pytest.raises(ValueError, match="more than 1 value per group"):
         nn.GroupNorm(2, 2)(np.ones((1, 2)))
+
+
+def test_complex_numbers_are_interpolated_with_their_infinities():
+    x = np.ones((1, 1, 5), complex)
+    x[0, 0, 1] = complex(np.inf, 1)
+    assert not np.isfinite(F.interpolate(x, size=4, mode="linear").numpy()).all()
+
+
+@pytest.mark.parametrize("value", [np.float64(20), np.int64(20), np.array(20.0), Tensor(20.0)])
+def test_the_value_of_a_threshold_keeps_the_dtype(value):
+    found = nn.Threshold(0.1, value)(np.array([0.0, 1.0], np.float32))
+    assert found.dtype == np.float32
+    assert found.tolist() == [20.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [((np.int64(0),) * 2, (np.float64(0),) * 2), (np.int8(1), np.True_), ((1, 1), (True, 1))]
+)
+def test_what_was_asked_before_does_not_make_a_wrong_option_right(right, wrong):
+    x = np.zeros((1, 1, 6, 6))
+    assert F.avg_pool2d(x, 2, 2, right).shape
+    with pytest.raises(TypeError, match="padding is an integer"):
+        F.avg_pool2d(x, 2, 2, wrong)
+    with pytest.raises((TypeError, ValueError), match="stride"):
+        F.max_pool2d(x, 2, (np.int8(-1),) * 2)

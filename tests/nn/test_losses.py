@@ -259,7 +259,7 @@ def test_probabilities_of_0_and_1_have_finite_losses():
     assert x.grad.tolist() == [0.0, 0.0, -1e12, 1e12]
 
 
-@pytest.mark.parametrize("target", [[-1.0, 1.0], [1, 2], [0.5, np.nan]])
+@pytest.mark.parametrize("target", [[-1.0, 1.0], [1, 2], [0.5, np.nan], [0.0, 1.0000001]])
 def test_targets_that_are_no_probabilities_are_refused(target):
     with pytest.raises(ValueError, match="targets are between 0 and 1"):
         F.binary_cross_entropy([0.1, 0.9], target)

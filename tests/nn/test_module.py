@@ -724,3 +724,18 @@ def test_apply_calls_a_shared_part_before_what_contains_it():
     seen = []
     whole.apply(lambda module: seen.append(type(module).__name__))
     assert seen == ["ReLU", "Around", "Module"]
+
+
+@pytest.mark.parametrize(
+    "make", [nn.ReLU, nn.Sigmoid, nn.Tanh, nn.Softmax, nn.LogSoftmax, nn.Flatten, nn.SiLU, nn.Step]
+)
+def test_data_given_to_a_layer_that_is_yet_to_be_made(make):
+    for data in (np.ones((2, 3)), autograd.Tensor(1.0)):
+        with pytest.raises(TypeError, match=r"data go to the module itself"):
+            make(data)
+
+
+def test_there_is_but_the_cpu():
+    for word in ("cuda", "cpu"):
+        with pytest.raises(AttributeError, match="leave it out: all is computed on the CPU"):
+            getattr(nn.Linear(2, 3), word)

@@ -285,3 +285,10 @@ def test_a_rate_of_0_moves_nothing(case):
     train(make(case, params, lr=0.0), params, 2)
     for x, y in zip(values(params), before, strict=True):
         np.testing.assert_array_equal(x, y)
+
+
+def test_a_closure_that_forgets_its_loss():
+    x = Tensor([1.0], requires_grad=True)
+    for kind in (optim.LBFGS, optim.Newton, optim.GradientDescent):
+        with pytest.raises(TypeError, match=r"closure (returned None|of Newton returns the loss)"):
+            kind([x]).step(lambda: None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -285,7 +286,7 @@ def test_parameters_given_twice():
         ("NAdam", {"betas": (0.9, 0.9, 0.9)}, "Invalid betas: .*; they are two numbers"),
         ("RAdam", {"betas": ("0.9", 0.9)}, "Invalid beta parameter at index 0: '0.9'"),
         ("Adam", {"lr": None}, "Invalid learning rate: None"),
-        ("SGD", {"lr": "0.1"}, "Invalid learning rate: 0.1"),
+        ("SGD", {"lr": "0.1"}, "Invalid learning rate: '0.1'"),
         ("Adamax", {"lr": -1.0}, "Invalid learning rate"),
         ("NAdam", {"momentum_decay": -1.0}, "Invalid momentum_decay value"),
         ("RAdam", {"weight_decay": -1.0}, "Invalid weight_decay value"),
@@ -401,3 +402,13 @@ def test_memory_shared_by_from_numpy_stays_shared():
     (x * x).sum().backward()
     optimizer.step()
     np.testing.assert_array_equal(array, [0.0, 0.0])
+
+
+@pytest.mark.parametrize("lr", [np.array(0.1), np.float32(0.1), Fraction(1, 10), Tensor(0.1)])
+def test_rates_may_be_numbers_of_many_kinds(lr):
+    x = Tensor(np.array([1.0], np.float32), requires_grad=True)
+    optimizer = optim.SGD([x], lr=lr)
+    x.grad = np.array([1.0], np.float32)
+    optimizer.step()
+    assert x.numpy() == pytest.approx(0.9)
+    assert x.dtype == np.float32
