@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import numbers
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
@@ -379,7 +379,7 @@ def as_number(value: Any) -> Any:
     """Return an option as a Python number: a NumPy one would turn float32 arithmetic into float64."""
     if isinstance(value, (np.generic, Tensor)) or (isinstance(value, np.ndarray) and value.ndim == 0):
         return value.item()
-    if isinstance(value, Fraction):
+    if isinstance(value, numbers.Real) and not isinstance(value, (int, float)):  # a fraction
         return float(value)
     if isinstance(value, (tuple, list)):
         return tuple(as_number(part) for part in value)
