@@ -379,7 +379,9 @@ def as_number(value: Any) -> Any:
     """Return an option as a Python number: a NumPy one would turn float32 arithmetic into float64."""
     if isinstance(value, (np.generic, Tensor)) or (isinstance(value, np.ndarray) and value.ndim == 0):
         return value.item()
-    if isinstance(value, numbers.Real) and not isinstance(value, (int, float)):  # a fraction
+    if isinstance(value, (int, float)):
+        return value
+    if isinstance(value, numbers.Real):  # a fraction
         return float(value)
     if isinstance(value, (tuple, list)):
         return tuple(as_number(part) for part in value)
