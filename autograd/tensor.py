@@ -517,9 +517,9 @@ class Tensor:
     def _refuse_to_leave(self, how: str) -> None:
         if self._node is not None and modes.is_grad_enabled():
             raise TypeError(
-                f"{how} of {self.label()} would lose its gradient. NumPy's functions keep it: np.stack(tensors) for an "
-                "array of tensors, np.sqrt(t) for math.sqrt(t). For the value alone there are .item() and .numpy(), "
-                ".detach() for a tensor without history, and autograd.no_grad()"
+                f"{how} of {self.label()} would lose its gradient. For the value alone there are .item() and .numpy(), "
+                ".detach() for a tensor without history, and autograd.no_grad(). NumPy's functions keep the gradient: "
+                "np.stack(tensors) for an array of tensors, np.sqrt(t) for math.sqrt(t)"
             )
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
@@ -834,7 +834,14 @@ class Tensor:
         return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
 
     def transpose(self, *axes: Any) -> Tensor:
-        """Return it with its axes permuted: reversed, or as in `t.transpose(2, 0, 1)`."""
+        """Return it with its axes permuted: reversed, or as in `t.transpose(2, 0, 1)`; `swapaxes` swaps two.
+
+        ValueError: not all axes are named, once each.
+        """
+        if len(axes) == 2 and self.ndim > 2:
+            raise ValueError(
+                f"transpose takes an order of all {self.ndim} axes; t.swapaxes({axes[0]}, {axes[1]}) swaps two"
+            )
         return ops.transpose(self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None)
 
     def squeeze(self, axis: Axis = None) -> Tensor:

@@ -50,7 +50,8 @@ def pair(input: Any, target: Any, name: str) -> tuple[Tensor, Tensor]:
     x = floating(input, name)
     y = casted(target, x)
     if x.shape != y.shape:
-        raise ValueError(f"{name}: input and target must have the same shape, not {x.shape} and {y.shape}")
+        hint = ": reshape one of them" if x.size == y.size else ""
+        raise ValueError(f"{name}: input and target must have the same shape, not {x.shape} and {y.shape}{hint}")
     if y.dtype != x.dtype:
         raise TypeError(f"{name}: expected a target of real numbers, got {y.dtype}")
     return x, y

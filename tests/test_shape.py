@@ -140,3 +140,10 @@ def test_options_of_few_bits_count_as_numbers():
     matrix.grad = None
     np.tile(matrix, np.array([2, 3])).sum().backward()
     assert np.array_equal(matrix.grad, np.full((3, 5), 6.0))
+
+
+def test_a_transpose_of_two_axes_says_what_swaps_them():
+    x = Tensor(np.zeros((2, 3, 4)), requires_grad=True)
+    with pytest.raises(ValueError, match=r"t.swapaxes\(1, 2\) swaps two"):
+        x.transpose(1, 2)
+    assert x.transpose((0, 2, 1)).shape == x.swapaxes(1, 2).shape == (2, 4, 3)

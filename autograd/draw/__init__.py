@@ -35,9 +35,9 @@ def draw(
 ) -> Drawing:
     """Draw the graph that made `tensors`.
 
-    Scalars, and small tensors made inside `with autograd.record():`, are drawn as a circuit: the value above each wire,
-    its gradient below (once `backward` ran), the role of each gate on it. Larger tensors are drawn as a network with
-    shapes, and norms where recorded. Drawing computes no gradient and changes nothing.
+    Scalars, and tensors of up to six numbers made inside `with autograd.record():`, are drawn as a circuit: the value
+    above each wire, its gradient below (once `backward` ran), the role of each gate on it. Larger tensors are drawn as
+    a network with shapes, and norms where recorded. Drawing computes no gradient and changes nothing.
 
     Parameters
     ----------
