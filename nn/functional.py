@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -106,6 +106,7 @@ __all__ = [
 ]
 
 Sizes = tuple[int, ...]
+LITTLE: Final = 2048  # numbers of an input
 
 
 # Activations
@@ -388,8 +389,9 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True) -> Tensor:
     bias=lambda g: g,
 )
 def product(x: Array, weight: Array, bias: Array = None) -> Array:
-    # `dot` saves two thirds of a microsecond that `matmul` takes before it begins. NumPy 2.0's warns of no overflow.
-    out = x.dot(weight.T) if x.ndim < 3 else matrix_product(x, weight.T)
+    # `dot` saves 0.7 of a microsecond that `matmul` takes before it begins, but fills the result with zeros first: with
+    # 256 rows of 10,000 numbers it takes 1.3 times as long. (NumPy 2.0's warns of no overflow.)
+    out = x.dot(weight.T) if x.ndim < 3 and x.size <= LITTLE else matrix_product(x, weight.T)
     if bias is None:
         return out
     if bias.dtype != out.dtype:
