@@ -157,20 +157,8 @@ def stand_in(place: Any) -> Node:
 
 def reached(outputs: Sequence[Tensor], start: int) -> tuple[list[Any], list[Any]]:
     """Return the nodes below `outputs` made since `start`, and the older ones that those depend on."""
-    stack = [out._node for out in outputs]
-    seen = set(stack)
-    newer, older = [], []
-    while stack:
-        node = stack.pop()
-        if node.seq < start:
-            older.append(node)
-            continue
-        newer.append(node)
-        for parent in node.parents:
-            if parent is not None and parent not in seen:
-                seen.add(parent)
-                stack.append(parent)
-    return newer, older
+    nodes = graph.below((out._node for out in outputs), lambda node: node.seq < start)
+    return [node for node in nodes if node.seq >= start], [node for node in nodes if node.seq < start]
 
 
 def snapshot(x: Any) -> Any:

@@ -203,13 +203,7 @@ class Call:
                 node = node.parents[0]
             if node is not None and node.op is None:
                 given[node] = place
-        stack, seen = (list(roots), set(roots)) if given else ([], set())
-        while stack:
-            node = stack.pop()
-            for parent in node.parents if node not in ends else ():
-                if parent is not None and parent not in seen:
-                    seen.add(parent)
-                    stack.append(parent)
+        seen = graph.below(roots, ends.__contains__) if given else {}
         for leaf, place in given.items():
             if leaf in seen and place not in seen:
                 raise ValueError(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from heapq import heappop, heappush, heapreplace
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
@@ -122,25 +122,28 @@ class ScalarNode:
         return self.value.dtype
 
 
+def below(roots: Iterable[Any], ends: Callable[[Any], bool] | None = None) -> dict[Any, None]:
+    """Return `roots` and all that they depend on, without what only those depend on for which `ends` is true."""
+    seen = dict.fromkeys(roots)
+    stack = list(seen)
+    while stack:
+        node = stack.pop()
+        if ends is not None and ends(node):
+            continue
+        for parent in node.parents:
+            if parent is not None and parent not in seen:
+                seen[parent] = None
+                stack.append(parent)
+    return seen
+
+
 def leading_to(targets: Collection[Any], roots: Iterable[Any], partial: bool) -> set[Any]:
     """Return the nodes below `roots` that depend on one of `targets`, and the targets themselves.
 
     With `partial`, nothing below a target is walked.
     """
-    stack = list(roots)
-    seen = set(stack)
-    nodes = []
-    while stack:
-        node = stack.pop()
-        if partial and node in targets:
-            continue
-        nodes.append(node)
-        for parent in node.parents:
-            if parent is not None and parent not in seen:
-                seen.add(parent)
-                stack.append(parent)
     leads = set(targets)
-    for node in sorted(nodes, key=lambda node: node.seq):
+    for node in sorted(below(roots, leads.__contains__ if partial else None), key=lambda node: node.seq):
         if not leads.isdisjoint(node.parents):
             leads.add(node)
     return leads

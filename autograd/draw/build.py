@@ -33,8 +33,12 @@ def drawing(
     calls.add_parameters(nodes)
     what = f"{count_text(len(nodes), 'operation')} on {count_text(len(leaves), 'leaf', 'leaves')}"
     wanted = "module" if collapse is None and depth is not None else collapse
-    by_itself = wanted is None and total > COLLAPSES_ABOVE
-    if with_steps and (by_itself or wanted in ("module", "repeats")):
+    why = ""  # it is collapsed by itself
+    if wanted is None and total > COLLAPSES_ABOVE:
+        why = f"they are more than {COLLAPSES_ABOVE}"
+    elif wanted is None and not with_steps and in_a_row(nodes) > LONGEST:
+        why = f"more than {LONGEST} lie in a row"
+    if with_steps and (why or wanted in ("module", "repeats")):
         raise ValueError(
             f"draw(steps=True): a picture in steps shows every node, and here are {total:,}; it is meant for up to "
             f"{COLLAPSES_ABOVE}, or pass collapse='none' for up to {REFUSES_ABOVE:,}"
@@ -44,17 +48,14 @@ def drawing(
             f"draw(collapse='none'): {total:,} nodes are more than the {REFUSES_ABOVE:,} that can be drawn one by one. "
             "Leave collapse out, or pass collapse='module', collapse='repeats' or depth=1"
         )
-    why = f"they are more than {COLLAPSES_ABOVE}" if by_itself else ""
-    vertices = [] if by_itself or wanted in ("module", "repeats") else trace.snapshot(roots, tensors, calls)
-    if vertices and wanted is None and not with_steps and in_a_row(nodes) > LONGEST:
-        vertices, why = [], f"more than {LONGEST} lie in a row"
-    if not vertices:
+    if why or wanted in ("module", "repeats"):
         scene = collapsed(nodes, roots, calls, wanted, depth)
         scene.summary = f"{what}, collapsed to {count_text(len(scene.boxes), 'box', 'boxes')}"
         if why:
             hint = "; collapse='none' draws each" if total <= REFUSES_ABOVE else ""
             scene.note = f"{total:,} nodes, collapsed because {why}{hint}"
         return Drawing(scene, [], [])
+    vertices = trace.snapshot(roots, tensors, calls)
     found = steps.steps_of(vertices) if with_steps else []
     is_circuit = circuit.suits(vertices)
     scene = circuit.scene(vertices) if is_circuit else cards.scene(vertices)

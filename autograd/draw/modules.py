@@ -283,10 +283,13 @@ def connect(
 ) -> Scene:
     """Return the boxes with the wires between them, and with the leaves, inputs and outputs that are not inside one."""
 
-    def place(node: Any) -> str:
+    def shown(node: Any) -> Any:
         while node in alias:
             node = alias[node]
-        return home[node]
+        return node
+
+    def place(node: Any) -> str:
+        return home[shown(node)]
 
     order = {box.key: i for i, box in enumerate(boxes)}
     frame_of = {box.key: box.frame for box in boxes}
@@ -316,13 +319,10 @@ def connect(
     fed = {head for _, head in pairs}
     missing: dict[str, dict[Any, None]] = {}  # of a box: what the next block reads where it reads data of its own
     for node in alias:  # the next block's nodes come before those of later ones
-        shown = node
-        while shown in alias:
-            shown = alias[shown]
-        both = zip(shown.parents, node.parents, strict=False)  # what joins any number may join fewer
+        both = zip(shown(node).parents, node.parents, strict=False)  # what joins any number may join fewer
         read = [other for parent, other in both if parent is None and other is not None and other.op is not None]
         if read:
-            missing.setdefault(home[shown], dict.fromkeys(read))
+            missing.setdefault(place(node), dict.fromkeys(read))
     lone = {key: [node] for node, key in home.items() if key not in closed}
     sources: dict[Any, Card] = {}  # data that needs no gradient
     for key in order:
@@ -415,13 +415,11 @@ def data_read(nodes: Sequence[Any], names: trace.Names, passed: bool) -> dict[An
         for parent, constant in zip(node.parents, node.constants or (), strict=False):
             if parent is not None or constant is None or not np.shape(constant[0]):
                 continue
-            value, reference, leaf = constant
+            value, reference, _ = constant
             tensor = None if reference is None else reference()
             if tensor is None and passed:
                 continue
-            name = names.place(leaf) if leaf is not None else None
-            if leaf is None and tensor is not None:
-                name = names.tensor(tensor)
+            name = names.constant(constant)
             key = id(value if tensor is None else tensor)
             found[key] = shorten(name or "data"), f"{shape_text(np.shape(value))} {np.asarray(value).dtype}"
     return found

@@ -10,22 +10,13 @@ from typing import Any
 import numpy as np
 
 from autograd.draw import derivatives
+from autograd.graph import below
 from autograd.tensor import Tensor
 
 
 def reachable(roots: Iterable[Any]) -> tuple[list[Any], list[Any]]:
     """Return the operation nodes below `roots`, oldest first, and the leaves in the order of their first use."""
-    stack = [root for root in roots if root.op is not None]
-    seen = set(stack)
-    nodes = []
-    while stack:
-        node = stack.pop()
-        nodes.append(node)
-        for parent in node.parents:
-            if parent is not None and parent not in seen and parent.op is not None:
-                seen.add(parent)
-                stack.append(parent)
-    nodes.sort(key=lambda node: node.seq)
+    nodes = sorted((node for node in below(roots) if node.op is not None), key=lambda node: node.seq)
     used = [parent for node in nodes for parent in node.parents if parent is not None and parent.op is None]
     return nodes, list(dict.fromkeys([*used, *(root for root in roots if root.op is None)]))
 
