@@ -12,15 +12,54 @@ from nn.module import Module, indented, tree
 from nn.parameter import Parameter
 from nn.unrecorded import call_in_row
 
-S = TypeVar("S", bound="Row")
+S = TypeVar("S", bound="Numbered[Any]")
+R = TypeVar("R", bound="Row")
 V = TypeVar("V")
 
 
-class Row(Module):
-    """What `Sequential` and `ModuleList` share: modules as attributes "0", "1", ..."""
+class Holding(Module, Generic[V]):
+    """What holds attributes of one kind."""
 
-    def _named(self) -> dict[str, Module]:
-        return {name: value for name, value in vars(self).items() if isinstance(value, Module)}
+    _kind: type[V]
+
+    def _named(self) -> dict[str, V]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, self._kind)}
+
+    def __len__(self) -> int:
+        return len(self._named())
+
+
+class Numbered(Holding[V]):
+    """What `Row` and `ParameterList` share: attributes "0", "1", ..."""
+
+    def __iter__(self) -> Iterator[V]:
+        return iter(self._named().values())
+
+    def _made(self, value: Any) -> V:
+        """Return what comes in for a value, or refuse it."""
+        raise NotImplementedError
+
+    def append(self: S, value: Any) -> S:
+        """Add one at the end."""
+        names = self._named()
+        free = (str(i) for i in itertools.count(len(names)))  # a slice of a row goes on with its own numbers
+        setattr(self, next(name for name in free if name not in names), self._made(value))
+        return self
+
+    def extend(self: S, values: Iterable[Any]) -> S:
+        """Add some at the end."""
+        for value in list(values):
+            self.append(value)
+        return self
+
+
+class Row(Numbered[Module]):
+    """What `Sequential` and `ModuleList` share."""
+
+    _kind = Module
+
+    def _made(self, value: Any) -> Module:
+        return checked(value)
 
     def _rename(self, modules: Iterable[Module]) -> None:
         for name in self._named():
@@ -34,16 +73,10 @@ class Row(Module):
             raise IndexError(f"index {index} of {type(self).__name__} with {len(names)} modules")
         return names[index]
 
-    def __len__(self) -> int:
-        return len(self._named())
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self._named().values())
-
     @overload
     def __getitem__(self, index: int) -> Module: ...
     @overload
-    def __getitem__(self: S, index: slice) -> S: ...
+    def __getitem__(self: R, index: slice) -> R: ...
     def __getitem__(self, index: int | slice) -> Module:
         if isinstance(index, slice):
             return self._slice(index)
@@ -60,20 +93,7 @@ class Row(Module):
         del modules[index]
         self._rename(modules)
 
-    def append(self: S, module: Module) -> S:
-        """Add a module at the end."""
-        names = self._named()
-        free = (str(i) for i in itertools.count(len(names)))  # a slice of a row goes on with its own numbers
-        setattr(self, next(name for name in free if name not in names), checked(module))
-        return self
-
-    def extend(self: S, modules: Iterable[Module]) -> S:
-        """Add modules at the end."""
-        for module in list(modules):
-            self.append(module)
-        return self
-
-    def insert(self: S, index: int, module: Module) -> S:
+    def insert(self: R, index: int, module: Module) -> R:
         """Add a module before the one at `index`."""
         modules = list(self)
         modules.insert(index, checked(module))
@@ -161,17 +181,12 @@ class ModuleList(Row):
         return tree(type(self).__name__, "", lines)
 
 
-class ByName(Module, Generic[V]):
-    """What `ModuleDict` and `ParameterDict` share: attributes of one kind, by their names."""
-
-    kind: type[V]
+class ByName(Holding[V]):
+    """What `ModuleDict` and `ParameterDict` share: attributes by their names."""
 
     def __init__(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> None:
         super().__init__()
         self.update(values)
-
-    def _named(self) -> dict[str, V]:
-        return {name: value for name, value in vars(self).items() if isinstance(value, self.kind)}
 
     def __getitem__(self, key: str) -> V:
         return self._named()[key]
@@ -186,9 +201,6 @@ class ByName(Module, Generic[V]):
 
     def __contains__(self, key: object) -> bool:
         return key in self._named()
-
-    def __len__(self) -> int:
-        return len(self._named())
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._named())
@@ -225,13 +237,13 @@ class ModuleDict(ByName[Module]):
     ['mean', 'spread']
     """
 
-    kind = Module
+    _kind = Module
 
     def __setitem__(self, key: str, module: Module) -> None:
         self.add_module(key, checked(module))
 
 
-class ParameterList(Module):
+class ParameterList(Numbered[Parameter]):
     """Parameters in a list, which `parameters()` finds; what is none yet becomes one.
 
     >>> import nn, numpy as np
@@ -240,18 +252,14 @@ class ParameterList(Module):
     ([(2, 3), (2,)], ['0', '1'])
     """
 
+    _kind = Parameter
+
     def __init__(self, values: Iterable[Any] = ()) -> None:
         super().__init__()
         self.extend(values)
 
-    def _named(self) -> dict[str, Parameter]:
-        return {name: value for name, value in vars(self).items() if isinstance(value, Parameter)}
-
-    def __len__(self) -> int:
-        return len(self._named())
-
-    def __iter__(self) -> Iterator[Parameter]:
-        return iter(self._named().values())
+    def _made(self, value: Any) -> Parameter:
+        return learned(value)
 
     @overload
     def __getitem__(self, index: int) -> Parameter: ...
@@ -263,17 +271,6 @@ class ParameterList(Module):
 
     def __setitem__(self, index: int, value: Any) -> None:
         setattr(self, list(self._named())[index], learned(value))
-
-    def append(self, value: Any) -> ParameterList:
-        """Add a parameter at the end."""
-        setattr(self, str(len(self)), learned(value))
-        return self
-
-    def extend(self, values: Iterable[Any]) -> ParameterList:
-        """Add parameters at the end."""
-        for value in list(values):
-            self.append(value)
-        return self
 
     def __iadd__(self, values: Iterable[Any]) -> ParameterList:
         return self.extend(values)
@@ -294,7 +291,7 @@ class ParameterDict(ByName[Parameter]):
     ([1.0, 1.0], ['mean', 'spread'])
     """
 
-    kind = Parameter
+    _kind = Parameter
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.register_parameter(key, learned(value))

@@ -739,3 +739,14 @@ def test_there_is_but_the_cpu():
     for word in ("cuda", "cpu"):
         with pytest.raises(AttributeError, match="leave it out: all is computed on the CPU"):
             getattr(nn.Linear(2, 3), word)
+
+
+def test_containers_reserve_no_common_word():
+    assert list(nn.ModuleDict({"kind": nn.ReLU()})) == list(nn.ParameterDict({"kind": np.ones(2)})) == ["kind"]
+    assert len(nn.Sequential({"kind": nn.ReLU(), "of": nn.Tanh()})[:1]) == 1
+
+
+def test_a_parameter_appended_takes_no_other_ones_name():
+    weights = nn.ParameterList([np.ones(1), np.zeros(1)])
+    delattr(weights, "0")
+    assert [p.tolist() for p in weights.append(np.full(1, 2.0))] == [[0.0], [2.0]]
