@@ -2,7 +2,8 @@
 
 For nets of matrix products, those of one step are run by NumPy and by PyTorch, with nothing between. What NumPy takes
 for them, relative to PyTorch's whole step, is the least that an engine on NumPy could reach if all else cost nothing.
-For nets of convolutions the same is done with those, which NumPy has not: with ours.
+For nets of convolutions the same is done with those, which NumPy has not: with ours. What exponentials take is added to
+that of the products where there are many: `activations`.
 
 Loops in cache and over memory, on one thread and on two, say what the rest costs.
 """
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks import training, two_layer_net
+from benchmarks import elementwise, training, two_layer_net
 from benchmarks.race import OURS, BesideTorch, Race, Runner, Work, difference, readable, spread, take_turns
 
 LARGE = 16_000_000  # numbers, 64 MB, to copy
@@ -200,21 +201,98 @@ def convolved(convolutions: Sequence[Convolution], engine: Callable[[], training
     return Work(run, numbers)
 
 
-def part_of(name: str, what: str, first: str, contestants: Mapping[str, Callable[..., Work]]) -> Race:
-    """Return the race of a part of the work `name` between `first` and PyTorch."""
-    return Race(f"{name}-{what}", f"the {what} of {name}", tuple, contestants, "a step", tolerance=1e-3)
+class Activations(NamedTuple):
+    """Sigmoids of so many numbers, and hyperbolic tangents, done so many times, on arrays that stay in cache."""
+
+    sigmoids: int
+    tanhs: int
+    times: int = 1
 
 
-PARTS: dict[str, Race] = {
-    **{
-        name: part_of(name, "products", "numpy", {"numpy": partial(by_numpy, p), "torch": partial(by_torch, p)})
-        for name, p in PRODUCTS.items()
-    },
-    **{
-        name: part_of(name, "convolutions", OURS, {n: partial(convolved, c, e) for n, e in training.ENGINES.items()})
-        for name, c in CONVOLUTIONS.items()
-    },
+def gates(sigmoids: int, tanhs: int) -> Activations:
+    """Return those of a recurrent layer that has so many of each in a step, forward."""
+    steps, n, _ = training.SEQUENCES
+    return Activations(sigmoids * n * 128, tanhs * n * 128, steps)
+
+
+ACTIVATIONS: dict[str, Activations] = {
+    "lstm": gates(3, 2),
+    "gru": gates(2, 1),
+    "elementwise": Activations(0, elementwise.LENGTH),
 }
+
+
+def activated(what: Activations, sigmoid: Callable[[Any], object], tanh: Callable[[Any], object], own: Any) -> Work:
+    """Return the work of an engine's functions, which write to where they read; `own` makes its arrays of NumPy's."""
+    start = [training.numbers_of(size) for size in (what.sigmoids, what.tanhs)]
+    rooms = [array.copy() for array in start]
+    x, y = map(own, rooms)
+
+    def run() -> None:
+        for _ in range(what.times):
+            sigmoid(x)
+            tanh(y)
+
+    def numbers() -> list[Any]:
+        for room, array in zip(rooms, start, strict=True):
+            room[...] = array
+        sigmoid(x)
+        tanh(y)
+        return [room for room in rooms if room.size]
+
+    return Work(run, numbers)
+
+
+def activated_by_numpy(what: Activations) -> Work:
+    """Return the work of those, done in the quickest way that is known; loops are shared where it pays."""
+    from autograd.blocks import in_pieces
+    from autograd.kernels import sigmoids
+
+    def sigmoid(x: Any) -> None:
+        np.multiply(x, sigmoids.scale(), out=x)
+        sigmoids.apply(x)
+
+    def tanh(y: Any) -> None:
+        in_pieces(lambda some: np.tanh(y[some], out=y[some]), len(y), y.size)
+
+    return activated(what, sigmoid, tanh, np.asarray)
+
+
+def activated_by_torch(what: Activations) -> Work:
+    import torch
+
+    return activated(what, torch.sigmoid_, torch.tanh_, torch.from_numpy)
+
+
+ACTIVATED = {"numpy": activated_by_numpy, "torch": activated_by_torch}
+
+
+class Part(NamedTuple):
+    """The race in what is a part of the work `whole`; its first contestant is NumPy, or us."""
+
+    whole: str
+    race: Race
+
+
+def part_of(name: str, what: str, contestants: Mapping[str, Callable[..., Work]]) -> Part:
+    """Return a part of the work `name`."""
+    return Part(name, Race(f"{name}-{what}", f"the {what} of {name}", tuple, contestants, "a step", tolerance=1e-3))
+
+
+PARTS: list[Part] = [
+    *(
+        part_of(name, "products", {"numpy": partial(by_numpy, some), "torch": partial(by_torch, some)})
+        for name, some in PRODUCTS.items()
+    ),
+    *(
+        part_of(name, "activations", {n: partial(by, some) for n, by in ACTIVATED.items()})
+        for name, some in ACTIVATIONS.items()
+    ),
+    *(
+        part_of(name, "convolutions", {n: partial(convolved, some, e) for n, e in training.ENGINES.items()})
+        for name, some in CONVOLUTIONS.items()
+    ),
+]
 
 
 def copying(copy: Callable[[Any, Any], object]) -> Work:
@@ -294,17 +372,18 @@ class Limits(BesideTorch):
         print(f"\n{self.what}", flush=True)
         figures: dict[str, Any] = {"agree": True, "parts": {}}
         rivals = self.against(wanted)
-        for name, race in PARTS.items():
-            figures["parts"][name] = entry = self.part(name, race, rivals, rounds, threads)
+        for part in PARTS:
+            figures["parts"][part.race.name] = entry = self.part(part, rivals, rounds, threads)
             figures["agree"] &= entry["agree"]
         figures["machine"] = machine(rivals, rounds, threads)
         return figures
 
-    def part(self, name: str, race: Race, rivals: Sequence[str], rounds: int | None, threads: int) -> dict[str, Any]:
+    def part(self, part: Part, rivals: Sequence[str], rounds: int | None, threads: int) -> dict[str, Any]:
         """Measure, print and return what a part takes by itself."""
+        race = part.race
         first = next(iter(race.contestants))
         works = {engine: (engine, race) for engine in (first, *rivals)}
-        works |= {f"{rival}, all": (rival, self.whole[name]) for rival in rivals}
+        works |= {f"{rival}, all": (rival, self.whole[part.whole]) for rival in rivals}
         with ready(works, threads) as runners:
             numbers = [runners[key].numbers() for key in (first, *rivals)]
             agree = all(difference(numbers[0], other) <= race.tolerance for other in numbers)
@@ -343,4 +422,4 @@ def machine(rivals: Sequence[str], rounds: int | None, threads: int) -> dict[str
     return found
 
 
-WORKS = {race.name: race for race in (*PARTS.values(), COPY, *LOOPING.values())}
+WORKS = {race.name: race for race in (*(part.race for part in PARTS), COPY, *LOOPING.values())}

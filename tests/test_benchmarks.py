@@ -248,9 +248,18 @@ class TestLimits:
         work.run()
         assert difference(numbers, work.numbers()) == 0.0
 
+    def test_activations(self):
+        work = limits.activated_by_numpy(limits.Activations(5, 7, times=3))
+        sigmoids, tanhs = work.numbers()
+        z = training.numbers_of(7)
+        np.testing.assert_allclose(sigmoids, 1 / (1 + np.exp(-z[:5])), rtol=1e-6)
+        np.testing.assert_allclose(tanhs, np.tanh(z), rtol=1e-6)
+        work.run()
+        assert not np.array_equal(tanhs, np.tanh(z))
+
     def test_parts_are_measured_and_reported(self, monkeypatch):
-        names = "mlp-inference-1", "lenet"
-        monkeypatch.setattr(limits, "PARTS", {name: limits.PARTS[name] for name in names})
+        names = "mlp-inference-1-products", "gru-activations", "lenet-convolutions"
+        monkeypatch.setattr(limits, "PARTS", [part for part in limits.PARTS if part.race.name in names])
         figures = limits.Limits({}).run([], 1, 1)
         assert figures["agree"]
         results = report.Results(1)

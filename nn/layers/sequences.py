@@ -248,8 +248,8 @@ def lstm_by_steps(
 # `opened` are the gates (T, 4, H, N) after their functions, `terms` (T, 2, H, N) what the cell is the sum of, i * g and
 # f * c, and `bounded` its tanh after each step. On the way back, `back` is what the state gets from the step after,
 # `carry` what the cell gets, and `sent` goes to what the gates' functions were given. A sigmoid s has the slope
-# s * (1 - s), so what a gate multiplies is sent as product - gate * product: fewer passes than by way of the slopes. The
-# way back takes 0.92 of its time so, with one product for the gradients of all weights.
+# s * (1 - s), so what a gate multiplies is sent as product - gate * product: fewer passes than by way of the slopes.
+# The way back takes 0.92 of its time so, with one product for the gradients of all weights.
 
 
 def lstm_rule(g: list[Array], needs: tuple[bool, ...], aux: tuple[Steps, *tuple[Array, ...]]) -> tuple[Array, ...]:
