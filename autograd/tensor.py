@@ -107,22 +107,37 @@ class Leaf:
             gradient = conjugate(gradient)
             # A copy, since other leaves may be given this very tensor.
             self.grad = ops.copy(gradient) if grad is None else grad + gradient
-        elif self.is_scalar:
+            return
+        if self.is_scalar:
             value = conjugate(gradient)[()]
-            self.grad = wrap(value if grad is None else grad._array + value, None)
         elif grad is None:
             fresh = fresh and isinstance(gradient, np.ndarray) and gradient.base is None
-            if not (fresh and gradient.flags.carray):
-                gradient = np.array(gradient, order="C")
-            self.grad = wrap(conjugate(gradient), None)
+            value = conjugate(gradient if fresh and gradient.flags.carray else np.array(gradient, order="C"))
         else:
             grad._array = writable(grad)
             grad._array += conjugate(gradient)
+            return
+        # From here on nothing is called: a signal's handler, whose backward pass may end at this leaf too, comes in
+        # before the gradient is read or after it is written.
+        total = wrap(value, None)
+        grad = self.grad
+        if grad is None:
+            self.grad = total
+        elif self.is_scalar:
+            total._array = grad._array + value
+            self.grad = total
+        else:
+            grad._array += value
 
 
 def conjugate(gradient: Any) -> Any:
     """Turn a gradient as the graph carries it into the one that users see, or back."""
     return gradient.conj() if gradient.dtype.kind == "c" else gradient
+
+
+def as_array(data: Any) -> Any:
+    """Return what a tensor holds as an array, where it may be a scalar."""
+    return np.asarray(data)
 
 
 def wrap(data: Any, node: Any) -> Tensor:
@@ -989,31 +1004,31 @@ class Tensor:
 
     def argmax(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Return where the largest element is along an axis, as plain integers."""
-        return np.asarray(self._array).argmax(axis=axis, keepdims=keepdims)
+        return as_array(self._array).argmax(axis=axis, keepdims=keepdims)
 
     def argmin(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Return where the smallest element is along an axis, as plain integers."""
-        return np.asarray(self._array).argmin(axis=axis, keepdims=keepdims)
+        return as_array(self._array).argmin(axis=axis, keepdims=keepdims)
 
     def argsort(self, axis: int = -1) -> Any:
         """Return the order that sorts along an axis, as plain integers."""
-        return np.asarray(self._array).argsort(axis=axis)
+        return as_array(self._array).argsort(axis=axis)
 
     def all(self, axis: Axis = None, keepdims: bool = False) -> Any:
         """Return whether all elements are true, over axes."""
-        return np.asarray(self._array).all(axis=axis, keepdims=keepdims)
+        return as_array(self._array).all(axis=axis, keepdims=keepdims)
 
     def any(self, axis: Axis = None, keepdims: bool = False) -> Any:
         """Return whether any element is true, over axes."""
-        return np.asarray(self._array).any(axis=axis, keepdims=keepdims)
+        return as_array(self._array).any(axis=axis, keepdims=keepdims)
 
     def nonzero(self) -> Any:
         """Return where it is not zero, an array of places for each axis."""
-        return np.asarray(self._array).nonzero()
+        return as_array(self._array).nonzero()
 
     def round(self, decimals: int = 0) -> Any:
         """Return it rounded, as a plain array: what is rounded has no gradient."""
-        return np.asarray(self._array).round(decimals)
+        return as_array(self._array).round(decimals)
 
 
 def plain(x: Any) -> Any:
