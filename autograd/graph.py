@@ -22,7 +22,7 @@ import numpy as np
 
 from autograd import modes
 from autograd.deferred import Deferred, settled
-from autograd.kernels.moments import sum_of_rows
+from autograd.kernels.moments import add_up, sum_of_rows
 from autograd.parts import Part
 from autograd.stacked import Stack
 
@@ -158,7 +158,7 @@ def unbroadcast(gradient: Any, shape: tuple[int, ...]) -> Any:
     """Sum `gradient` over the axes along which an operand of `shape` was broadcast."""
     extra = len(gradient.shape) - len(shape)
     if extra == 1 and gradient.shape[1:] == shape and gradient.size <= LARGE_SUM:  # a layer's bias: 0.9 of a small pass
-        return np.add.reduce(gradient, 0) if gradient.__class__ is np.ndarray else gradient.sum(axis=0)
+        return add_up(gradient, 0) if gradient.__class__ is np.ndarray else gradient.sum(axis=0)
     leading = [i for i in range(extra) if gradient.shape[i] != 1]
     axes = (*leading, *(i + extra for i, n in enumerate(shape) if n == 1 != gradient.shape[i + extra]))
     if axes and axes[-1] < extra and gradient.size > LARGE_SUM and is_rows(gradient):

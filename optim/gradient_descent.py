@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import numpy as np
+
 from optim.closure import ClosureOptimizer
 from optim.flat import Group
 from optim.line_search import Point, backtracking, exact, strong_wolfe
@@ -100,4 +102,4 @@ class GradientDescent(ClosureOptimizer):
             return exact(ray, start, alpha).step
         if how == "backtracking":
             return backtracking(ray, start, alpha, group["c1"]).step
-        return strong_wolfe(ray, start, alpha, float(abs(start.gradient).max()), group["c1"], group["c2"]).step
+        return strong_wolfe(ray, start, alpha, float(np.abs(start.gradient).max()), group["c1"], group["c2"]).step

@@ -95,7 +95,7 @@ def test_a_norm_scales_with_its_input() -> None:
         assert (gradient(lambda t, ord=ord: np.linalg.norm(t, ord), x) * x).sum() == pytest.approx(value)  # Euler
 
 
-def test_methods_and_ufunc_reduce_are_the_same() -> None:
+def test_methods_and_ufunc_reduce_are_the_same():
     x = Tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
     for method, ufunc in (("sum", np.add), ("prod", np.multiply), ("max", np.maximum), ("min", np.minimum)):
         np.testing.assert_array_equal(getattr(x, method)(axis=1).numpy(), ufunc.reduce(x, axis=1).numpy())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +13,7 @@ Array = Any
 ROW: Final = 1024  # numbers of a long row to add up at a time
 LONG: Final = 4096  # numbers from which a row is long
 FAR: Final = 2  # standard deviations from zero
+add_up: Final[Callable[..., Any]] = np.add.reduce  # what np.sum comes to, in 60 % of the time
 
 
 def total(x: Array, axes: tuple[int, ...]) -> Array:

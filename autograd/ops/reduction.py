@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from autograd.kernels.moments import total, total_of_all
+from autograd.kernels.moments import add_up, total, total_of_all
 from autograd.operation import Array, operation
 from autograd.ops.arithmetic import over_nonzero
 from autograd.ops.cumulative import cumprod, reversed_along, safe_to_divide
@@ -36,8 +36,9 @@ MANY: Final = 1 << 15  # numbers from which sums are products with ones
 LARGEST_HALF: Final = 65_504  # of float16: a larger count would be infinite
 SIMPLE_FLOATS: Final = frozenset("fdFD")  # those that NumPy's mean adds up in their own precision
 
-# What np.sum, np.prod, np.max and np.min come to, in 60 % of the time.
-add_up: Final[Callable[..., Any]] = np.add.reduce
+numpy: Any = np  # whose stubs, from release 2.5 on, have no `keepdims` of which nothing but its type is known
+
+# What np.prod, np.max and np.min come to, in 60 % of the time.
 multiply_up: Final[Callable[..., Any]] = np.multiply.reduce
 greatest: Final[Callable[..., Any]] = np.maximum.reduce
 least: Final[Callable[..., Any]] = np.minimum.reduce
@@ -117,7 +118,7 @@ def mean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     if isinstance(x, (np.ndarray, np.generic)) and x.dtype.char in SIMPLE_FLOATS and x.size:
         found = add(x, axis, keepdims)
         return found / (x.size // found.size)
-    return np.mean(x, axis=axis, keepdims=keepdims)
+    return numpy.mean(x, axis=axis, keepdims=keepdims)
 
 
 def lane_length(reduced: Array, x_shape: tuple[int, ...]) -> int:
@@ -199,7 +200,7 @@ def average(x: Array, axis: Axis = None, weights: Array = None, keepdims: bool =
 @operation(x=lambda g, x, axis, keepdims: restore_axes(g, x.shape, axis, keepdims) * (x == x))
 def nansum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """NumPy's `nansum`, differentiable: the gradient of a NaN is 0."""
-    return np.nansum(x, axis=axis, keepdims=keepdims)
+    return numpy.nansum(x, axis=axis, keepdims=keepdims)
 
 
 def spread_over_numbers(g: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
@@ -211,7 +212,7 @@ def spread_over_numbers(g: Array, x: Array, axis: Axis, keepdims: bool) -> Array
 @operation(x=spread_over_numbers)
 def nanmean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """NumPy's `nanmean`, differentiable: the gradient of a NaN is 0, and NaN where there is nothing else."""
-    return np.nanmean(x, axis=axis, keepdims=keepdims)
+    return numpy.nanmean(x, axis=axis, keepdims=keepdims)
 
 
 # The greatest and the least
@@ -255,13 +256,13 @@ def min(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 @operation(x=share_among_winners)
 def nanmax(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """NumPy's `nanmax`, differentiable: elements that tie share the gradient equally, a NaN has none."""
-    return np.nanmax(x, axis=axis, keepdims=keepdims)
+    return numpy.nanmax(x, axis=axis, keepdims=keepdims)
 
 
 @operation(x=share_among_winners)
 def nanmin(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """NumPy's `nanmin`, differentiable: elements that tie share the gradient equally, a NaN has none."""
-    return np.nanmin(x, axis=axis, keepdims=keepdims)
+    return numpy.nanmin(x, axis=axis, keepdims=keepdims)
 
 
 def share_among_extremes(g: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
@@ -272,7 +273,7 @@ def share_among_extremes(g: Array, x: Array, axis: Axis, keepdims: bool) -> Arra
 @operation(x=share_among_extremes)
 def ptp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """NumPy's `ptp`, greatest minus least, differentiable: elements that tie share the gradient equally."""
-    return np.ptp(x, axis=axis, keepdims=keepdims)
+    return numpy.ptp(x, axis=axis, keepdims=keepdims)
 
 
 # Variance
@@ -290,7 +291,7 @@ def var(x: Array, axis: Axis = None, ddof: float = 0, keepdims: bool = False) ->
 
     The gradient is NaN where `n <= ddof`, as the variance is.
     """
-    return np.var(x, axis=axis, ddof=ddof, keepdims=keepdims)
+    return numpy.var(x, axis=axis, ddof=ddof, keepdims=keepdims)
 
 
 def spread_relative_deviation(g: Array, x: Array, out: Array, axis: Axis, ddof: float, keepdims: bool) -> Array:
@@ -304,7 +305,7 @@ def std(x: Array, axis: Axis = None, ddof: float = 0, keepdims: bool = False) ->
 
     Where all elements are equal its graph has a kink; the gradient there is 0, as in PyTorch.
     """
-    return np.std(x, axis=axis, ddof=ddof, keepdims=keepdims)
+    return numpy.std(x, axis=axis, ddof=ddof, keepdims=keepdims)
 
 
 # Logarithms of sums
@@ -408,4 +409,4 @@ def norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) -
     >>> x.grad.tolist()
     [0.6, 0.8]
     """
-    return np.linalg.norm(x, ord=ord, axis=axis, keepdims=keepdims)
+    return numpy.linalg.norm(x, ord=ord, axis=axis, keepdims=keepdims)

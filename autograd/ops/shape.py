@@ -57,7 +57,7 @@ def ravel(x: Array) -> Array:
 
 
 @operation(x=lambda g, x_shape: g.reshape(x_shape), views=True)
-def expand_dims(x: Array, axis: int | Sequence[int]) -> Array:
+def expand_dims(x: Array, axis: int | tuple[int, ...]) -> Array:
     return np.expand_dims(x, axis)
 
 
