@@ -222,9 +222,18 @@ ACTIVATIONS: dict[str, Activations] = {
 }
 
 
-def activated(what: Activations, sigmoid: Callable[[Any], object], tanh: Callable[[Any], object], own: Any) -> Work:
-    """Return the work of an engine's functions, which write to where they read; `own` makes its arrays of NumPy's."""
-    start = [training.numbers_of(size) for size in (what.sigmoids, what.tanhs)]
+def activated(
+    what: Activations,
+    sigmoid: Callable[[Any], object],
+    tanh: Callable[[Any], object],
+    own: Callable[[Any], Any],
+    scale: float = 1.0,
+) -> Work:
+    """Return the work of an engine's functions, which write to where they read; `own` makes its arrays of NumPy's.
+
+    What `sigmoid` is given is multiplied by `scale`.
+    """
+    start = [training.numbers_of(what.sigmoids) * np.float32(scale), training.numbers_of(what.tanhs)]
     rooms = [array.copy() for array in start]
     x, y = map(own, rooms)
 
@@ -248,14 +257,10 @@ def activated_by_numpy(what: Activations) -> Work:
     from autograd.blocks import in_pieces
     from autograd.kernels import sigmoids
 
-    def sigmoid(x: Any) -> None:
-        np.multiply(x, sigmoids.scale(), out=x)
-        sigmoids.apply(x)
-
     def tanh(y: Any) -> None:
         in_pieces(lambda some: np.tanh(y[some], out=y[some]), len(y), y.size)
 
-    return activated(what, sigmoid, tanh, np.asarray)
+    return activated(what, sigmoids.apply, tanh, np.asarray, sigmoids.scale())
 
 
 def activated_by_torch(what: Activations) -> Work:
