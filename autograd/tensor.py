@@ -117,9 +117,9 @@ class Leaf:
             grad._array = writable(grad)
             grad._array += conjugate(gradient)
             return
-        # From here on nothing is called: a signal's handler, whose backward pass may end at this leaf too, comes in
-        # before the gradient is read or after it is written.
         total = wrap(value, None)
+        # Nothing is called from here on: a signal's handler, whose backward pass may end at this leaf too, comes in
+        # before the gradient is read once more, or after it is written.
         grad = self.grad
         if grad is None:
             self.grad = total

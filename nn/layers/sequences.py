@@ -90,15 +90,16 @@ class Steps:
         the products with inputs and some to those with states.
         """
         columns = self.size + biased
-        by_state = np.zeros((len(sent[0, to_state]), columns), sent.dtype)
-        by_input = np.zeros((len(sent[0, to_inputs]), self.width), sent.dtype)
-        products = [(by_state, to_state, slice(-columns, None))]
         if self.narrow and to_inputs == to_state:  # then one product does
-            both = np.zeros((len(by_state), self.width + self.size), sent.dtype)
+            both = np.zeros((len(sent[0, to_state]), self.width + self.size), sent.dtype)
             by_input, by_state = both[:, : self.width], both[:, -columns:]
             products = [(both, to_state, WHOLE)]
-        elif self.narrow:
-            products.append((by_input, to_inputs, slice(self.width)))
+        else:
+            by_input = np.zeros((len(sent[0, to_inputs]), self.width), sent.dtype)
+            by_state = np.zeros((len(sent[0, to_state]), columns), sent.dtype)
+            products = [(by_state, to_state, slice(-columns, None))]
+            if self.narrow:
+                products.append((by_input, to_inputs, slice(self.width)))
         if not needed:
             deque(lead, maxlen=0)
             return by_input, by_state
@@ -153,14 +154,16 @@ def from_the_end(sent: Array) -> Iterator[slice]:
         yield slice(max(0, stop - count), stop)
 
 
-def backwards(some: slice, to_states: Array) -> Iterator[tuple[int, Array]]:
-    """Yield these steps from the last on, each with what its state gets (H, N) from outside, None where that is zero.
+def backwards(some: slice, to_states: Array, back: Array) -> Iterator[int]:
+    """Yield these steps from the last on, each once what its state gets from outside is added to `back` (H, N).
 
-    It is in most steps where only the last states are read: to leave out the sums takes 0.98 of an LSTM's time.
+    It is zero in most steps where only the last states are read: not to add it takes 0.98 of an LSTM's time.
     """
     any_is_read = to_states[some].any()
     for t in range(some.start, some.stop)[::-1]:
-        yield t, to_states[t].T if any_is_read else None
+        if any_is_read:
+            np.add(back, to_states[t].T, out=back)
+        yield t
 
 
 def to_inputs(sent: Array, weight: Array) -> Array:
@@ -267,11 +270,9 @@ def lstm_rule(g: list[Array], needs: tuple[bool, ...], aux: tuple[Steps, *tuple[
 
     def lead() -> Iterator[slice]:
         for some in from_the_end(sent):
-            for t, given in backwards(some, to_states):
+            for t in backwards(some, to_states, back):
                 (new, i, f, o), two, state = opened[t], terms[t], steps.states[t + 1]
                 to_new, to_two, to_o = sent[t, 0], sent[t, 1:3], sent[t, 3]
-                if given is not None:
-                    np.add(back, given, out=back)
                 np.multiply(o, state, out=to_o)
                 np.subtract(state, to_o, out=to_o)
                 to_o *= back
@@ -354,11 +355,9 @@ def gru_rule(g: Array, needs: tuple[bool, ...], aux: tuple[Steps, Array, Array],
 
     def lead() -> Iterator[slice]:
         for some in from_the_end(sent):
-            for t, given in backwards(some, g):
+            for t in backwards(some, g, back):
                 inner, r, z, new = opened[t]
                 to_inner, to_r, to_z, to_new = sent[t]
-                if given is not None:
-                    np.add(back, given, out=back)
                 np.multiply(back, z, out=rest)  # what goes on to the state before
                 np.multiply(new, new, out=to_new)
                 np.subtract(1, to_new, out=to_new)
