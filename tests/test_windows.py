@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from autograd import Tensor, no_grad, openblas, ops
 from autograd.functional import gradients
-from autograd.kernels import bands, correlation, filtering, lines, phases, planes, products, single, unrolled
+from autograd.kernels import correlation, filtering, lines, phases, products, single, strips, unrolled
 from autograd.ops import convolutional, pooling
 from tests.cases import distinct, normal
 from tests.cases.windows import AVG_POOLS, CONVOLUTIONS, MAX_POOLS, TRANSPOSED
@@ -224,21 +224,20 @@ def convolutions(draw):
     st.sampled_from([-1, single.MOST]),
     st.sampled_from([3000, products.MOST]),
     st.sampled_from([1, lines.WORTH]),
-    st.sampled_from([0, bands.MOST, math.inf]),
+    st.sampled_from([0, correlation.SMALL, math.inf]),
     st.booleans(),
 )
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_convolutions_of_all_sizes(two_threads, case, block, few, most, steps, worth, zeros, merging):
+def test_convolutions_of_all_sizes(two_threads, case, block, few, most, steps, worth, small, merging):
     x, weight, bias, options = case
     with (
         mock.patch.object(single, "MOST", most),
         mock.patch.multiple(products, MOST=steps, LEAST=1),
         mock.patch.object(lines, "WORTH", worth),
-        mock.patch.multiple(bands, WORTH=worth, MOST=zeros, WIDE=zeros),
-        mock.patch.multiple(correlation, WORTH=worth, COPIES=worth),
+        mock.patch.multiple(correlation, WORTH=worth, COPIES=worth, SMALL=small),
         mock.patch.multiple(phases, COPIED=worth, **MERGING) if merging else nullcontext(),
         mock.patch.object(lines, "BLOCK", block),
-        mock.patch.object(planes, "CACHED", block),
+        mock.patch.multiple(strips, CACHED=block, WORTH=worth),
         mock.patch.object(unrolled, "CACHED", block),
         mock.patch.object(correlation, "FEW", few),
     ):
@@ -421,13 +420,27 @@ def test_a_window_that_sees_padding_alone_has_no_largest_number():
     np.testing.assert_array_equal(found, [[[-np.inf]]])
 
 
+@pytest.mark.parametrize(("channels", "out"), [(2, 3), (2, 20), (20, 2), (20, 20)])
+@pytest.mark.parametrize("needs_weight", [True, False])
+def test_an_infinite_weight_sends_infinity_to_what_it_saw_and_nothing_elsewhere(channels, out, needs_weight):
+    x = Tensor(np.ones((40, channels, 12, 12)), requires_grad=True)
+    weight = np.ones((out, channels, 3, 3))
+    weight[0, 0, 0, 0] = np.inf
+    found = ops.convolution(x, Tensor(weight, requires_grad=needs_weight))
+    found.backward(np.ones(found.shape))
+    expected = np.zeros(x.shape, bool)
+    expected[:, 0, :10, :10] = True
+    np.testing.assert_array_equal(np.isinf(x.grad.data), expected)
+    assert not np.isnan(x.grad.data).any()
+
+
 def test_layouts_of_memory_do_not_matter():
     x, weight = normal(2, 3, 5, 6), normal(4, 3, 2, 2)
     expected = ops.convolution(x, weight)
     channels_last = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
-    by_row = np.ascontiguousarray(x.swapaxes(1, 2)).swapaxes(1, 2)
+    in_strips = np.ascontiguousarray(x.transpose(2, 1, 3, 0)).transpose(3, 1, 0, 2)
     turned = np.ascontiguousarray(x[:, ::-1, :, ::-1])[:, ::-1, :, ::-1]
-    for layout in (channels_last, by_row, turned, np.asfortranarray(x)):
+    for layout in (channels_last, in_strips, turned, np.asfortranarray(x)):
         close(ops.convolution(layout, np.asfortranarray(weight)), expected)
         close(ops.max_pool(layout, 2), ops.max_pool(x, 2))
         close(ops.avg_pool(layout, 2), ops.avg_pool(x, 2))
@@ -437,21 +450,21 @@ def test_layouts_of_memory_do_not_matter():
 
 
 @pytest.mark.parametrize("padding", [0, 2])
-def test_small_images_stay_in_rows_from_convolution_to_convolution(padding):
+def test_small_images_stay_in_strips_from_convolution_to_convolution(padding):
     """The numbers, and those that come back, are those of images that lie as their shape says."""
     x = Tensor(normal(40, 3, 14, 14), requires_grad=True)
     weight, bias = Tensor(normal(5, 3, 5, 5), requires_grad=True), Tensor(normal(5), requires_grad=True)
 
-    def lies_in_rows(images):
-        return images.swapaxes(1, 2).flags.c_contiguous
+    def lies_in_strips(images):
+        return images.transpose(2, 1, 3, 0).flags.c_contiguous
 
     out = ops.convolution(x, weight, bias, padding=padding)
-    assert lies_in_rows(out.data)
+    assert lies_in_strips(out.data)
     pooled = ops.max_pool(ops.relu(out), 2)
-    assert lies_in_rows(pooled.data)
+    assert lies_in_strips(pooled.data)
     close(ops.avg_pool(out.data, 3, 1, 1), ops.avg_pool(np.ascontiguousarray(out.data), 3, 1, 1))
     sent = normal(*pooled.shape)
-    for g in (sent, np.ascontiguousarray(sent.swapaxes(1, 2)).swapaxes(1, 2)):
+    for g in (sent, np.ascontiguousarray(sent.transpose(2, 1, 3, 0)).transpose(3, 1, 0, 2)):
         found = gradients(pooled, [out, x, weight, bias], Tensor(g), retain_graph=True)
         again = found[0].numpy()  # as its shape says
         expected = gradients(out, [x, weight, bias], Tensor(again), retain_graph=True)
@@ -460,8 +473,24 @@ def test_small_images_stay_in_rows_from_convolution_to_convolution(padding):
         close(found[3].numpy(), again.sum(axis=(0, 2, 3)))
 
 
-def test_the_gradient_of_a_bias_adds_up_many_images_that_lie_by_row():
-    g = np.full((1024, 8, 3, 8), 0.1, np.float32).swapaxes(1, 2)
+def test_sequences_stay_in_strips_from_convolution_to_convolution():
+    inputs = [Tensor(normal(*shape), requires_grad=True) for shape in ((200, 3, 30), (5, 3, 4), (5,), (4, 5, 3), (4,))]
+    x, weight, bias, *second = inputs
+    first = ops.convolution(x, weight, bias, padding=1)
+    assert first.data.transpose(1, 2, 0).flags.c_contiguous
+    out = ops.convolution(ops.relu(first), *second)
+    assert out.data.transpose(1, 2, 0).flags.c_contiguous
+    g = normal(*out.shape)
+    composed = ops.convolution.operation.composed
+    hidden = ops.relu(composed(x, weight, bias, 1, 1, 1, 1))
+    expected = composed(hidden, *second, 1, 0, 1, 1)
+    close(out.data, expected.data)
+    for one, other in zip(gradients(out, inputs, Tensor(g)), gradients(expected, inputs, Tensor(g)), strict=True):
+        close(one.numpy(), other.numpy())
+
+
+def test_the_gradient_of_a_bias_adds_up_many_images_that_lie_in_strips():
+    g = np.full((8, 3, 8, 1024), 0.1, np.float32).transpose(3, 1, 0, 2)
     found = correlation.bias_gradient(g)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, 1024 * 64 * 0.1, rtol=1e-6)

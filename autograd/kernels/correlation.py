@@ -9,12 +9,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from autograd.kernels import bands, lines, phases, planes, single, unrolled
-from autograd.kernels.layout import FIRST, LAST, ROWS, by_pixel, by_row, channels_last, new_images, order_of
+from autograd.kernels import lines, phases, single, strips, unrolled
+from autograd.kernels.layout import FIRST, LAST, STRIPS, by_pixel, by_strip, channels_last, new_images, order_of
+from autograd.kernels.moments import by_ones, is_finite
 from autograd.kernels.windows import Sizes, Windows
 from autograd.threads import WORTH, crew, share
 
 Array = Any
+SMALL: Final = 52  # pixels of a row, times channels of a result, for each pixel of the kernel
 COPIES: Final = 1 << 17  # numbers in copied windows that are worth a thread; with 2**20 a ResNet's first layer took 1.3
 MANY: Final = 16  # channels of a result: with fewer, matrix products are quicker the other way round
 FEW: Final = 512  # pixels of results: for fewer it takes longer to prepare lines than they save
@@ -52,8 +54,8 @@ def by_phases(
     return (
         phases.suits(windows, out, channels)
         and by_lines(phases.merged(windows), n, math.prod(windows.stride) * channels, out, groups, dtype)
-        and (read is None or phases.divides(windows) or bands.all_finite(read))
-        and (kernels is None or bands.all_finite(kernels))
+        and (read is None or phases.divides(windows) or is_finite(read))
+        and (kernels is None or is_finite(kernels))
     )
 
 
@@ -67,21 +69,34 @@ def both_by_lines(windows: Windows, x: Array, g: Array, weight: Array, groups: i
         and by_lines(windows, len(x), channels, out, groups, g.dtype)
         and by_lines(turned(windows), len(g), out, channels, groups, g.dtype)
         and not single.suits(turned(windows), len(g), weight.swapaxes(0, 1))
+        and is_finite(weight)
     )
 
 
-def by_bands(windows: Windows, shape: tuple[int, ...], groups: int, dtype: np.dtype[Any]) -> bool:
-    """Whether a convolution with weights of `shape` is one that `bands` can do and does more quickly."""
-    return min(shape[:2]) < MANY and groups == 1 and dtype.char in "fd" and bands.suits(windows, shape)
+def by_strips(windows: Windows, channels: int, out: int, groups: int) -> bool:
+    """Whether a convolution to `out` channels is one that `strips` can do and does more quickly."""
+    few = out < MANY or (channels < MANY and windows.size[-1] * out <= SMALL * windows.kernel[-1])
+    return few and groups == 1 and set(windows.stride) == {1} and windows.dilation[0] == 1 and max(windows.kernel) > 1
 
 
-def by_planes(windows: Windows, out: int, groups: int) -> bool:
-    """Whether a convolution to `out` channels, or back to them, is one that `planes` can do and does more quickly."""
-    return groups == 1 and out < MANY and set(windows.stride) == {1} and max(windows.kernel) > 1
+def both_by_strips(windows: Windows, x: Array, weight: Array, groups: int) -> bool:
+    """Whether the gradients of the images and of the weights are ones that `strips` can do and does more quickly."""
+    out, channels = weight.shape[:2]
+    return (
+        x.ndim > 3
+        and by_strips(windows, channels, out, groups)
+        and by_strips(windows, out, channels, groups)
+        and is_finite(weight)
+    )
+
+
+def is_sequence(windows: Windows) -> bool:
+    """Whether windows are those on sequences that go as images of a single row."""
+    return windows.stride == (1,)
 
 
 def with_row(windows: Windows) -> Windows:
-    """Return the windows on images of a single axis as those on images of a single row."""
+    """Return the windows on sequences as those on images of a single row."""
     return Windows(*((one, *sizes) for one, sizes in zip((1, 1, 1, 1, 0, 0, 1), windows, strict=True)))
 
 
@@ -100,26 +115,19 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: in
     if by_phases(windows, len(x), weight.shape, groups, dtype, x):
         merged, merged_weight = phases.merge(x, windows, dtype), phases.merge_weight(weight, windows)
         return correlate(merged, merged_weight, bias, phases.merged(windows), groups)
+    if is_sequence(windows):
+        return correlate(x[:, :, None], weight[:, :, None], bias, with_row(windows), groups)[:, :, 0]
     shape = (len(x), count, *windows.out)
-    if by_bands(windows, weight.shape, groups, dtype):
-        out = new_images(ROWS, shape, dtype)
-        if bands.correlate(x, weight, bias, windows, out):
-            return out
+    if by_strips(windows, x.shape[1], count, groups):
+        out = new_images(STRIPS, shape, dtype)
+        strips.correlate(x, weight, bias, windows, out)
+        return out
     out = new_images(LAST if count >= MANY else FIRST, shape, dtype)
-    if by_lines(windows, len(x), x.shape[1], count, groups, dtype):
-        if x.ndim == 3:
-            done = lines.correlate(x[:, :, None], weight[:, :, None], bias, with_row(windows), out[:, :, None])
-        else:
-            done = lines.correlate(x, weight, bias, windows, out)
-        if done:
-            return out
-    few = by_planes(windows, count, groups)
+    if by_lines(windows, len(x), x.shape[1], count, groups, dtype) and lines.correlate(x, weight, bias, windows, out):
+        return out
 
     def part(start: int, stop: int) -> None:
-        if few:
-            planes.correlate(x[start:stop], weight, bias, windows, out[start:stop])
-        else:
-            unrolled.correlate(x[start:stop], weight, bias, windows, groups, out[start:stop])
+        unrolled.correlate(x[start:stop], weight, bias, windows, groups, out[start:stop])
 
     share(part, len(x), worth(windows, weight.shape))
     return out
@@ -129,23 +137,23 @@ def correlate_back(g: Array, weight: Array, windows: Windows, groups: int) -> Ar
     """Return the transpose of `correlate`: what the gradient of results sends to the images (N, C, *size)."""
     channels = weight.shape[1] * groups
     dtype = np.result_type(g, weight)
-    few = by_planes(windows, channels, groups)
+    if is_sequence(windows):
+        return correlate_back(g[:, :, None], weight[:, :, None], with_row(windows), groups)[:, :, 0]
     if by_phases(windows, len(g), weight.shape, groups, dtype, g, weight):
         merged = correlate_back(g, phases.merge_weight(weight, windows), phases.merged(windows), groups)
         return phases.unmerge(merged, windows)
-    if few and by_bands(windows, weight.shape, groups, dtype):
-        images = new_images(ROWS, (len(g), channels, *windows.size), dtype)
-        if bands.correlate_back(g, weight, windows, images):
-            return images
-    if set(windows.stride) == {1} and not few:  # a convolution itself, with the kernel turned round
+    shape = len(g), channels, *windows.size
+    finite = is_finite(weight)  # else zeros around what is sent back would make NaN of an Inf
+    if finite and by_strips(windows, len(weight), channels, groups):
+        images = new_images(STRIPS, shape, dtype)
+        strips.correlate_back(g, weight, windows, images)
+        return images
+    if finite and set(windows.stride) == {1}:  # a convolution itself, with the kernel turned round
         return correlate(g, turned_round(weight, groups), None, turned(windows), groups)
-    images = new_images(LAST if channels >= MANY else FIRST, (len(g), channels, *windows.size), dtype)
+    images = new_images(LAST if channels >= MANY else FIRST, shape, dtype)
 
     def part(start: int, stop: int) -> None:
-        if few:
-            planes.correlate_back(g[start:stop], weight, windows, images[start:stop])
-        else:
-            unrolled.correlate_back(g[start:stop], weight, windows, groups, images[start:stop])
+        unrolled.correlate_back(g[start:stop], weight, windows, groups, images[start:stop])
 
     share(part, len(g), worth(windows, weight.shape))
     return images
@@ -173,18 +181,17 @@ def turned(windows: Windows) -> Windows:
 def weight_gradient(x: Array, g: Array, windows: Windows, groups: int, shape: tuple[int, ...]) -> Array:
     """Return the gradient of weights of `shape` (O, C/groups, *kernel) from that of the results."""
     dtype = np.result_type(x, g)
+    if is_sequence(windows):
+        wide = *shape[:2], 1, *shape[2:]
+        return weight_gradient(x[:, :, None], g[:, :, None], with_row(windows), groups, wide)[:, :, 0]
     if by_phases(windows, len(x), shape, groups, dtype):
         merged, merged_shape = phases.merge(x, windows, dtype), phases.merged_shape(shape, windows)
         found = weight_gradient(merged, g, phases.merged(windows), groups, merged_shape)
         return phases.unmerge_weight(found, windows)
-    if by_bands(windows, shape, groups, dtype):
-        return bands.weight_gradient(x, g, windows, shape, dtype)
+    if by_strips(windows, x.shape[1], shape[0], groups):
+        return strips.weight_gradient(x, g, windows, shape, dtype)
     if by_lines(windows, len(x), x.shape[1], shape[0], groups, dtype):
-        if x.ndim == 3:
-            wide = (*shape[:2], 1, *shape[2:])
-            found = lines.weight_gradient(x[:, :, None], g[:, :, None], with_row(windows), wide, dtype).reshape(shape)
-        else:
-            found = lines.weight_gradient(x, g, windows, shape, dtype)
+        found = lines.weight_gradient(x, g, windows, shape, dtype)
         if np.isfinite(found.sum()):
             return found
 
@@ -207,6 +214,10 @@ def gradients(
         done, to_weight = lines.gradients(x, g, turned_round(weight, 1), windows, turned(windows), images)
         if done and np.isfinite(to_weight.sum()):
             return images, to_weight, bias_gradient(g) if needs[2] else None
+    if needs[0] and needs[1] and both_by_strips(windows, x, weight, groups):
+        images = new_images(STRIPS, x.shape, np.result_type(x, g, weight))
+        to_weight = strips.gradients(x, g, weight, windows, images)
+        return images, to_weight, bias_gradient(g) if needs[2] else None
     tasks: tuple[Callable[[], Array], ...] = (
         lambda: correlate_back(g, weight, windows, groups) if needs[0] else None,
         lambda: weight_gradient(x, g, windows, groups, weight.shape) if needs[1] else None,
@@ -216,8 +227,7 @@ def gradients(
         return [task() for task in tasks[start:stop]]
 
     # Two threads take one each: that is half as many hand-overs as with halves of either.
-    least = bands.worth if by_bands(windows, weight.shape, groups, g.dtype) else worth
-    apart = needs[0] and needs[1] and crew(len(g) // least(windows, weight.shape)) == 2
+    apart = needs[0] and needs[1] and crew(len(g) // worth(windows, weight.shape)) == 2
     parts = share(work, 2) if apart else [work(0, 2)]
     to_x, to_weight = (found for part in parts for found in part)
     return to_x, to_weight, bias_gradient(g) if needs[2] else None
@@ -229,10 +239,7 @@ def bias_gradient(g: Array) -> Array:
         pixels = by_pixel(g).reshape(len(g), -1, g.shape[1])
         # As a matrix product: a loop over the channels of each pixel would be a short one.
         return (np.ones((1, pixels.shape[1]), g.dtype) @ pixels).sum(axis=(0, 1))
-    if order_of(g) == ROWS and g.dtype.kind == "f":
-        rows = by_row(g).reshape(len(g), g.shape[2], -1)
-        by_image = np.ones((1, g.shape[2]), g.dtype) @ rows
-        # In double precision, since many images would add up to many rounding errors.
-        found = by_image.sum(axis=(0, 1), dtype=np.result_type(g.dtype, float))
-        return found.reshape(-1, g.shape[3]).sum(axis=1).astype(g.dtype)
+    if order_of(g) == STRIPS and g.dtype.kind == "f":
+        rows = by_strip(g if g.ndim > 3 else g[:, :, None])
+        return by_ones(rows.reshape(*rows.shape[:2], -1)).sum(axis=0)
     return g.sum(axis=tuple(range(2, g.ndim))).sum(axis=0)

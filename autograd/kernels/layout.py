@@ -1,9 +1,9 @@
-"""How images (N, C, *size) lie in memory: channels first, as their shape says, or last, or within rows.
+"""How images (N, C, *size) lie in memory: channels first, as their shape says, or last, or in strips.
 
 Users see one shape. Convolutions write their results in the order in which the next one reads fastest: channels last
-where there are many, since matrix products read them so, and row by row, (N, H, C, W), where they went by rows.
-Elementwise operations and pooling keep the order that they find. So does normalisation, except that rows go back to
-channels first: NumPy's sums over all but the channels take three times as long in rows.
+where there are many, since matrix products read them so, and strip by strip, images last, (H, C, W, N), where there are
+few. Elementwise operations and pooling keep the order that they find. So does normalisation, except that strips go back
+to channels first where it is not over all of a channel.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 Array = Any
 FIRST: Final = "channels first"
 LAST: Final = "channels last"
-ROWS: Final = "rows"
+STRIPS: Final = "strips"
 
 
 def channels_last(images: Array) -> bool:
@@ -29,10 +29,14 @@ def order_of(images: Array) -> str:
     """Return how images lie in memory; FIRST if in none of these ways."""
     if channels_last(images):
         return LAST
-    strides = images.strides
-    if len(strides) == 4 and strides[2] > strides[1] > strides[3] and images.shape[1] > 1:
-        return ROWS
-    return FIRST
+    return STRIPS if lies_in_strips(images) else FIRST
+
+
+def lies_in_strips(images: Array) -> bool:
+    """Whether the images of a pixel lie together in memory, and the rest as strips have it."""
+    number, channel, *along = images.strides
+    row = along[0] if len(along) > 1 else channel
+    return bool(number <= along[-1] <= channel <= row > number)
 
 
 def by_pixel(images: Array) -> Array:
@@ -40,14 +44,25 @@ def by_pixel(images: Array) -> Array:
     return images.transpose(0, *range(2, images.ndim), 1)
 
 
-def by_row(images: Array) -> Array:
-    """Return images (N, C, H, W) as (N, H, C, W); shares memory."""
-    return images.swapaxes(1, 2)
+def strip_axes(ndim: int) -> tuple[int, ...]:
+    """Return the order of the axes of images in strips: a row of all images is one; with one axis, all is."""
+    return (2, 1, *range(3, ndim), 0) if ndim > 3 else (1, 2, 0)
 
 
-def without_rows(images: Array) -> Array:
-    """Return images that lie row by row as their shape says, a copy; others as they are."""
-    return np.ascontiguousarray(images) if images.ndim == 4 and order_of(images) == ROWS else images
+def by_strip(images: Array) -> Array:
+    """Return images (N, C, H, W) as (H, C, W, N), sequences (N, C, L) as (C, L, N); shares memory."""
+    return images.transpose(strip_axes(images.ndim))
+
+
+def from_strips(strips: Array) -> Array:
+    """Return what `by_strip` was given."""
+    last = strips.ndim - 1
+    return strips.transpose((last, 1, 0, *range(2, last)) if last > 2 else (2, 0, 1))
+
+
+def without_strips(images: Array) -> Array:
+    """Return images that lie in strips as their shape says, a copy; others as they are."""
+    return np.ascontiguousarray(images) if images.ndim > 2 and order_of(images) == STRIPS else images
 
 
 def new_images(
@@ -56,6 +71,6 @@ def new_images(
     """Return new images of `shape` (N, C, *size), in this order in memory."""
     if order == LAST:
         return make((shape[0], *shape[2:], shape[1]), dtype).transpose(0, -1, *range(1, len(shape) - 1))
-    if order == ROWS:
-        return by_row(make((shape[0], shape[2], shape[1], *shape[3:]), dtype))
+    if order == STRIPS:
+        return from_strips(make(tuple(shape[axis] for axis in strip_axes(len(shape))), dtype))
     return make(shape, dtype)

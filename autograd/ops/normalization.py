@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from autograd.kernels import columns, rows
-from autograd.kernels.layout import without_rows
+from autograd.kernels.layout import STRIPS, by_strip, from_strips, order_of, without_strips
 from autograd.kernels.moments import kept_shape, summed, total
 from autograd.operation import Array, operation
 from autograd.tensor import Tensor
@@ -92,6 +92,20 @@ def fitted(gradient: Array, along: int | None) -> Array:
     return gradient if along is None else gradient.sum(axis=tuple(a for a in range(gradient.ndim) if a != along))
 
 
+def goes_by_strips(x: Array, arrays: tuple[Array, ...], axes: tuple[int, ...], along: int | None) -> bool:
+    """Whether images in strips can be normalised as these lie: their axes are summed over in whatever order."""
+    channels = [x.shape[axis] if axis == 1 else 1 for axis in range(x.ndim)]
+    return (
+        x.ndim > 3
+        and axes == (0, *range(2, x.ndim))
+        and order_of(x) == STRIPS
+        and by_strip(x).flags.c_contiguous
+        and all(
+            list(full_rank(array, x, along).shape) in (channels, [1] * x.ndim) for array in arrays if array is not None
+        )
+    )
+
+
 def recorded_rule(
     g: Array, needs: tuple[bool, ...], x: Array, weight: Array, axes: tuple[int, ...], eps: float, along: int | None
 ) -> tuple[Array, Array, Array]:
@@ -117,7 +131,11 @@ def normalize_rule(
     x = x.astype(gradient.dtype, copy=False)  # which integers were normalised in
     if name:
         return kernel_rule(KERNELS[name], gradient, needs, x, weight, mean, scale, axes, along)
-    x, gradient = without_rows(x), without_rows(gradient)
+    striped = goes_by_strips(x, (weight,), axes, along)
+    if striped:
+        x, gradient = by_strip(x), np.ascontiguousarray(by_strip(gradient))
+    else:
+        x, gradient = without_strips(x), without_strips(gradient)
     parts = Parts(x, axes)
     n = max(1, math.prod(x.shape[axis] for axis in axes))
     by_weight: Array = None if weight is None else full_rank(weight, x, along)
@@ -143,6 +161,8 @@ def normalize_rule(
         found *= parts.of(scale, index)
     if to_weight is not None:
         to_weight = fitted(to_weight, along)
+    if striped and to_x is not None:
+        to_x = from_strips(to_x)
     return to_x, to_weight, fitted(gradient, along) if needs[2] else None
 
 
@@ -243,7 +263,8 @@ def normalize(
         mean, var, scale = kernel.normalize(matrix, *vectors, eps, kernel.as_matrix(out, found))
         mean, var, scale = (array.reshape(shape) for array in (mean, var, scale))
         return Normalized(out, mean.squeeze(found), var.squeeze(found)), (mean, scale, found, name)
-    x = without_rows(x)
+    striped = goes_by_strips(x, (weight, bias), found, along)
+    x = by_strip(x) if striped else without_strips(x)
     parts = Parts(x, found)
     n = max(1, math.prod(x.shape[axis] for axis in found))
     factors = [full_rank(array, x, along) for array in (weight, bias) if array is not None]
@@ -263,4 +284,5 @@ def normalize(
             result *= parts.of(factors[0], index)
         if bias is not None:
             result += parts.of(factors[-1], index)
+    out = from_strips(out) if striped else out
     return Normalized(out, mean.squeeze(found), var.squeeze(found)), (mean, scale, found, "")
