@@ -65,6 +65,13 @@ def without_strips(images: Array) -> Array:
     return np.ascontiguousarray(images) if images.ndim > 2 and order_of(images) == STRIPS else images
 
 
+def in_order_of(model: Array, images: Array, dtype: Any) -> Array:
+    """Return a copy of images that lies in memory as others of the same shape do."""
+    copy = np.empty_like(model, dtype)
+    copy[...] = images
+    return copy
+
+
 def new_images(
     order: str, shape: tuple[int, ...], dtype: Any, make: Callable[[tuple[int, ...], Any], Array] = np.empty
 ) -> Array:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from autograd.kernels import columns, rows
-from autograd.kernels.layout import STRIPS, by_strip, from_strips, order_of, without_strips
+from autograd.kernels.layout import STRIPS, by_strip, from_strips, in_order_of, order_of, without_strips
 from autograd.kernels.moments import kept_shape, summed, total
 from autograd.operation import Array, operation
 from autograd.tensor import Tensor
@@ -190,7 +190,7 @@ def kernel_rule(
 ) -> tuple[Array, Array, Array]:
     sent = kernel.as_matrix(g, axes) if g.dtype == x.dtype else None
     if sent is None:
-        sent = kernel.as_matrix(in_order_of(x, g), axes)
+        sent = kernel.as_matrix(in_order_of(x, g, x.dtype), axes)
     to_x = np.empty_like(x) if needs[0] else None
     to_weight, to_bias = kernel.gradients(
         sent,
@@ -202,13 +202,6 @@ def kernel_rule(
     )
     shape = kernel.weight_shape(x, axes) if along is None else -1
     return to_x, to_weight.reshape(shape) if needs[1] else None, to_bias.reshape(shape) if needs[2] else None
-
-
-def in_order_of(x: Array, g: Array) -> Array:
-    """Return a copy of `g` that lies in memory as `x` does, in its dtype."""
-    copy = np.empty_like(x)
-    copy[...] = g
-    return copy
 
 
 @operation(inputs=("x", "weight", "bias"), joint=normalize_rule, aux=True, outputs=(True, False, False))

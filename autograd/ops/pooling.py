@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from autograd.blocks import LIGHT_WORTH, in_pieces
-from autograd.kernels.layout import STRIPS, new_images, order_of
+from autograd.kernels.layout import STRIPS, in_order_of, new_images, order_of
 from autograd.kernels.windows import Sizes, Windows, check_images, counts, pooled
 from autograd.operation import Array, operation
 from autograd.ops.arithmetic import keep, keep_into
@@ -131,6 +131,8 @@ def max_pool_rule(
     if isinstance(g, Tensor):
         sent = [scatter(np.where(aux == tap, g, 0.0), under, shape) for tap, (_, under) in enumerate(windows.taps())]
         return sum(sent[1:], sent[0])[windows.inside()[0]]
+    if order_of(g) != order_of(aux):
+        g = in_order_of(aux, g, g.dtype)
     # Where windows tile the images each number is written: zeros before that would be a pass more.
     padded = new_images(order_of(aux), shape, g.dtype, np.empty if tiles(windows) else np.zeros)
     apart = all(s >= r for s, r in zip(windows.stride, windows.reach, strict=True))
