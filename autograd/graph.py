@@ -157,8 +157,10 @@ def is_rows(gradient: Any) -> bool:
 def unbroadcast(gradient: Any, shape: tuple[int, ...]) -> Any:
     """Sum `gradient` over the axes along which an operand of `shape` was broadcast."""
     extra = len(gradient.shape) - len(shape)
-    if extra == 1 and gradient.shape[1:] == shape and gradient.size <= LARGE_SUM:  # a layer's bias: 0.9 of a small pass
-        return add_up(gradient, 0) if gradient.__class__ is np.ndarray else gradient.sum(axis=0)
+    if extra == 1 and gradient.shape[1:] == shape and gradient.size <= LARGE_SUM:  # a layer's bias
+        if gradient.__class__ is not np.ndarray:
+            return gradient.sum(axis=0)
+        return sum_of_rows(gradient) if gradient.ndim == 2 and is_rows(gradient) else add_up(gradient, 0)
     leading = [i for i in range(extra) if gradient.shape[i] != 1]
     axes = (*leading, *(i + extra for i, n in enumerate(shape) if n == 1 != gradient.shape[i + extra]))
     if axes and axes[-1] < extra and gradient.size > LARGE_SUM and is_rows(gradient):
