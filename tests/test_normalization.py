@@ -297,3 +297,15 @@ def test_images_that_lie_in_strips_are_normalised_as_others(axes, shape, kept):
 
     for found, expected in zip(derived(in_strips), derived(np.copy), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("shape", [(10, 10), (10, 1), (4, 10, 10), (64, 1, 1, 1), (64, 4, 10, 10), (4, 1, 1)])
+def test_the_bias_of_images_in_strips_gets_its_own_gradient(shape):
+    """It may be along any axes, also where it is alone."""
+    x = ops.convolution(normal(64, 1, 12, 12), normal(4, 1, 3, 3))
+    bias = Tensor(np.zeros(shape), requires_grad=True)
+    g = normal(*x.shape)
+    ops.normalize(Tensor(x, requires_grad=True), None, bias, axes=(0, 2, 3)).out.backward(g)
+    stretched = (1,) * (4 - len(shape)) + shape
+    expected = g.sum(axis=tuple(i for i, n in enumerate(stretched) if n == 1), keepdims=True)
+    np.testing.assert_allclose(bias.grad.numpy(), expected.reshape(shape), atol=1e-12)

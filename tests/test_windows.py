@@ -237,7 +237,7 @@ def test_convolutions_of_all_sizes(two_threads, case, block, few, most, steps, w
         mock.patch.multiple(correlation, WORTH=worth, COPIES=worth, SMALL=small),
         mock.patch.multiple(phases, COPIED=worth, **MERGING) if merging else nullcontext(),
         mock.patch.object(lines, "BLOCK", block),
-        mock.patch.multiple(strips, CACHED=block, WORTH=worth),
+        mock.patch.multiple(strips, CACHED=block, LEAST=small, WORTH=worth),
         mock.patch.object(unrolled, "CACHED", block),
         mock.patch.object(correlation, "FEW", few),
     ):
@@ -415,6 +415,15 @@ def test_no_channels(out):
     assert not ops.convolution(np.ones((2, 0, 30, 30)), np.ones((out, 0, 3, 3))).any()
 
 
+@pytest.mark.parametrize("dilation", [1, 2])
+@pytest.mark.parametrize("out", [3, 24])
+def test_no_channels_have_gradients_too(dilation, out):
+    x, weight = Tensor(np.zeros((9, 0, 9, 9)), requires_grad=True), Tensor(np.zeros((out, 0, 3, 3)), requires_grad=True)
+    ops.convolution(x, weight, dilation=dilation).sum().backward()
+    assert (x.grad.shape, weight.grad.shape) == (x.shape, weight.shape)
+    assert ops.convolution_transpose(np.ones((4, out, 9, 9)), np.ones((out, 0, 3, 3)), dilation=dilation).shape[1] == 0
+
+
 def test_a_window_that_sees_padding_alone_has_no_largest_number():
     found = ops.max_pool(np.full((1, 1, 1), -5.0), 2, 2, 1, 2, True)
     np.testing.assert_array_equal(found, [[[-np.inf]]])
@@ -489,11 +498,14 @@ def test_sequences_stay_in_strips_from_convolution_to_convolution():
         close(one.numpy(), other.numpy())
 
 
-def test_the_gradient_of_a_bias_adds_up_many_images_that_lie_in_strips():
-    g = np.full((8, 3, 8, 1024), 0.1, np.float32).transpose(3, 1, 0, 2)
+@pytest.mark.parametrize(
+    ("dtype", "shape", "error"), [(np.float32, (8, 3, 8, 1024), 1e-6), (np.float16, (20000, 2, 8, 8), 1e-3)]
+)
+def test_the_gradient_of_a_bias_adds_up_many_numbers_that_lie_in_strips(dtype, shape, error):
+    g = np.full(shape, 0.01, dtype).transpose(3, 1, 0, 2)
     found = correlation.bias_gradient(g)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, 1024 * 64 * 0.1, rtol=1e-6)
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, float(dtype(0.01)) * g[:, 0].size, rtol=error)
 
 
 def test_integers_convolve_as_integers():

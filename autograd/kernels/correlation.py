@@ -16,7 +16,7 @@ from autograd.kernels.windows import Sizes, Windows
 from autograd.threads import WORTH, crew, share
 
 Array = Any
-SMALL: Final = 52  # pixels of a row, times channels of a result, for each pixel of the kernel
+SMALL: Final = 52  # pixels of a row times channels of a result, for each pixel of a kernel's: LeNet's second has 45
 COPIES: Final = 1 << 17  # numbers in copied windows that are worth a thread; with 2**20 a ResNet's first layer took 1.3
 MANY: Final = 16  # channels of a result: with fewer, matrix products are quicker the other way round
 FEW: Final = 512  # pixels of results: for fewer it takes longer to prepare lines than they save
@@ -73,10 +73,17 @@ def both_by_lines(windows: Windows, x: Array, g: Array, weight: Array, groups: i
     )
 
 
-def by_strips(windows: Windows, channels: int, out: int, groups: int) -> bool:
-    """Whether a convolution to `out` channels is one that `strips` can do and does more quickly."""
+def by_strips(windows: Windows, x: Array, channels: int, out: int, groups: int) -> bool:
+    """Whether a convolution of images like `x`, or their sums, to `out` channels is for `strips`, and quicker so."""
     few = out < MANY or (channels < MANY and windows.size[-1] * out <= SMALL * windows.kernel[-1])
-    return few and groups == 1 and set(windows.stride) == {1} and windows.dilation[0] == 1 and max(windows.kernel) > 1
+    return (
+        few
+        and groups == 1
+        and set(windows.stride) == {1}
+        and windows.dilation[0] == 1
+        and max(windows.kernel) > 1
+        and strips.suits(windows, len(x), channels, x.itemsize)
+    )
 
 
 def both_by_strips(windows: Windows, x: Array, weight: Array, groups: int) -> bool:
@@ -84,14 +91,14 @@ def both_by_strips(windows: Windows, x: Array, weight: Array, groups: int) -> bo
     out, channels = weight.shape[:2]
     return (
         x.ndim > 3
-        and by_strips(windows, channels, out, groups)
-        and by_strips(windows, out, channels, groups)
+        and by_strips(windows, x, channels, out, groups)
+        and by_strips(windows, x, out, channels, groups)
         and is_finite(weight)
     )
 
 
 def is_sequence(windows: Windows) -> bool:
-    """Whether windows are those on sequences that go as images of a single row."""
+    """Whether windows are those on sequences without a stride, which go as images of a single row."""
     return windows.stride == (1,)
 
 
@@ -118,7 +125,7 @@ def correlate(x: Array, weight: Array, bias: Array, windows: Windows, groups: in
     if is_sequence(windows):
         return correlate(x[:, :, None], weight[:, :, None], bias, with_row(windows), groups)[:, :, 0]
     shape = (len(x), count, *windows.out)
-    if by_strips(windows, x.shape[1], count, groups):
+    if by_strips(windows, x, x.shape[1], count, groups):
         out = new_images(STRIPS, shape, dtype)
         strips.correlate(x, weight, bias, windows, out)
         return out
@@ -144,11 +151,11 @@ def correlate_back(g: Array, weight: Array, windows: Windows, groups: int) -> Ar
         return phases.unmerge(merged, windows)
     shape = len(g), channels, *windows.size
     finite = is_finite(weight)  # else zeros around what is sent back would make NaN of an Inf
-    if finite and by_strips(windows, len(weight), channels, groups):
+    if finite and by_strips(windows, g, len(weight), channels, groups):
         images = new_images(STRIPS, shape, dtype)
         strips.correlate_back(g, weight, windows, images)
         return images
-    if finite and set(windows.stride) == {1}:  # a convolution itself, with the kernel turned round
+    if finite and channels and set(windows.stride) == {1}:  # a convolution itself, with the kernel turned round
         return correlate(g, turned_round(weight, groups), None, turned(windows), groups)
     images = new_images(LAST if channels >= MANY else FIRST, shape, dtype)
 
@@ -188,7 +195,7 @@ def weight_gradient(x: Array, g: Array, windows: Windows, groups: int, shape: tu
         merged, merged_shape = phases.merge(x, windows, dtype), phases.merged_shape(shape, windows)
         found = weight_gradient(merged, g, phases.merged(windows), groups, merged_shape)
         return phases.unmerge_weight(found, windows)
-    if by_strips(windows, x.shape[1], shape[0], groups):
+    if by_strips(windows, x, x.shape[1], shape[0], groups):
         return strips.weight_gradient(x, g, windows, shape, dtype)
     if by_lines(windows, len(x), x.shape[1], shape[0], groups, dtype):
         found = lines.weight_gradient(x, g, windows, shape, dtype)
@@ -241,5 +248,7 @@ def bias_gradient(g: Array) -> Array:
         return (np.ones((1, pixels.shape[1]), g.dtype) @ pixels).sum(axis=(0, 1))
     if order_of(g) == STRIPS and g.dtype.kind == "f":
         rows = by_strip(g if g.ndim > 3 else g[:, :, None])
-        return by_ones(rows.reshape(*rows.shape[:2], -1)).sum(axis=0)
+        by_row = by_ones(rows.reshape(*rows.shape[:2], -1).astype(np.result_type(g.dtype, np.float32), copy=False))
+        # In double precision, since many rows would add up to many rounding errors.
+        return by_row.sum(axis=0, dtype=np.result_type(g.dtype, float)).astype(g.dtype)
     return g.sum(axis=tuple(range(2, g.ndim))).sum(axis=0)

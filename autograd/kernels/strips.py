@@ -27,8 +27,9 @@ from autograd.threads import crew, share
 Array = Any
 Index = tuple[Any, ...]
 CACHED: Final = 1 << 22  # bytes of copied strips at a time
+LEAST: Final = 32  # images of a piece, if there are more of them: with fewer the runs are short
 FEW: Final = 8  # images that are quicker laid out one by one
-# Of so many bytes from an image to the next, a multiple puts a pixel of all images in the same few places of a cache.
+# Where images lie a multiple of so many bytes apart, a pixel of all of them goes to the same few places of a cache.
 ALIKE: Final = 1024
 WORTH: Final = 1 << 21  # multiply-adds that are worth a thread
 
@@ -45,17 +46,28 @@ class Piece(NamedTuple):
         return rows[self.start : self.stop + more, ..., self.images]
 
 
+def images_at_a_time(line: int, kernel: int) -> int:
+    """Return for how many images twice the rows of a kernel fit the cache, of which each row is copied up to twice."""
+    return CACHED // max(1, 2 * kernel * line)
+
+
+def suits(windows: Windows, n: int, channels: int, itemsize: int) -> bool:
+    """Whether rows are short enough for the cache to hold those of many images, or of all n."""
+    line = math.prod(windows.out[1:]) * channels * math.prod(windows.kernel[1:]) * itemsize
+    return images_at_a_time(line, windows.kernel[0]) >= min(n, LEAST)
+
+
 def pieces(n: int, rows: int, kernel: int, line: int, work: int) -> list[Piece]:
     """Return in which pieces to go over so many rows of n images: of a size for a cache, one or more for each thread.
 
-    `line` is how many bytes are copied for a row of an image, and `work` how many multiply-adds it all has.
+    `line` is how many bytes are made for a row of an image, and `work` how many multiply-adds it all has.
     """
     threads = crew(work // WORTH)
-    most = CACHED // max(1, line)  # rows of images that fit the cache
-    images = max(1, min(n if rows >= threads else -(-n // threads), most // (2 * kernel)))
-    height = max(1, min(rows, most // images - kernel + 1))
-    if rows >= threads:
-        height = -(-rows // (-(-rows // (height * threads)) * threads))  # as many for each thread
+    images = max(1, min(n if rows >= threads else -(-n // threads), images_at_a_time(line, kernel)))
+    height = max(1, min(rows, CACHED // max(1, line * images) - kernel + 1))
+    if rows >= threads:  # a multiple of as many pieces, all alike
+        count = -(-rows // (height * threads)) * threads
+        height = -(-rows // count)
     starts = itertools.product(range(0, rows, height), range(0, n, images))
     return [Piece(a, min(a + height, rows), slice(i, min(i + images, n))) for a, i in starts]
 
@@ -63,7 +75,7 @@ def pieces(n: int, rows: int, kernel: int, line: int, work: int) -> list[Piece]:
 def strips_of(images: Array, windows: Windows, dtype: Any) -> Array:
     """Return all strips with their padding, (padded rows, C, *padded but the first, N)."""
     strips = by_strip(images)
-    if windows.padded == windows.size and strips.flags.c_contiguous:
+    if not any(windows.before + windows.after) and strips.flags.c_contiguous:
         return strips.astype(dtype, copy=False)
     padded = np.zeros((windows.padded[0], strips.shape[1], *windows.padded[1:], strips.shape[-1]), dtype)
     (_, row, *place), (_, seen, *part) = windows.inside()
@@ -104,10 +116,11 @@ def matrices(strips: Array, kernel: int, places: int) -> Array:
 
 
 def plan(windows: Windows, n: int, shape: Sizes, itemsize: int) -> list[Piece]:
-    """Return the pieces for results of n images and weights of `shape` (O, C, *kernel)."""
+    """Return the pieces for results of n images and weights of `shape` (O, C, *kernel), and for sending them back."""
     out, channels, kernel, *inner = shape
-    line = math.prod(windows.out[1:]) * channels * math.prod(inner)
-    return pieces(n, windows.out[0], kernel, line * itemsize, n * windows.out[0] * line * kernel * out)
+    places, numbers = math.prod(windows.out[1:]), channels * math.prod(inner)
+    work = n * windows.out[0] * places * numbers * kernel * out
+    return pieces(n, windows.out[0], kernel, places * max(numbers, out) * itemsize, work)
 
 
 def correlate(x: Array, weight: Array, bias: Array, windows: Windows, out: Array) -> None:
@@ -162,18 +175,13 @@ def sending(g: Array, weight: Array, windows: Windows, images: Array) -> Work:
 
 def rows_back(windows: Windows) -> Windows:
     """Return the windows on rows of results whose kernel is a column: what is sent to a row of images."""
-    rest = (0,) * (len(windows.kernel) - 1)
-    kernel, before = windows.kernel[0], windows.kernel[0] - 1 - windows.before[0]
-    after = windows.size[0] + kernel - 1 - windows.out[0] - before
-    out = windows.size[0], *windows.out[1:]
+    (kernel, *inner), (out, *across) = windows.kernel, windows.out
+    before = kernel - 1 - windows.before[0]
+    after = windows.size[0] + kernel - 1 - out - before
+    none, one = (0,) * len(inner), (1,) * len(inner)
+    stride = dilation = (1, *one)
     return Windows(
-        windows.out,
-        (kernel, *(1 for _ in rest)),
-        windows.stride,
-        windows.dilation,
-        (before, *rest),
-        (after, *rest),
-        out,
+        windows.out, (kernel, *one), stride, dilation, (before, *none), (after, *none), (windows.size[0], *across)
     )
 
 
@@ -227,10 +235,10 @@ def weight_gradient(x: Array, g: Array, windows: Windows, shape: Sizes, dtype: A
 def gradients(x: Array, g: Array, weight: Array, windows: Windows, images: Array) -> Array:
     """Write what `correlate_back` does to `images`, and return what `weight_gradient` does: each thread does both."""
     both = sending(g, weight, windows, images), adding(x, g, windows, weight.shape, images.dtype)
-    count = max(1, min(work.pieces for work in both))
+    count = max(work.pieces for work in both)
 
     def part(start: int, stop: int) -> Any:
-        _, found = (work.part(work.pieces * start // count, work.pieces * stop // count) for work in both)
+        _, found = (work.part(*(work.pieces * place // max(1, count) for place in (start, stop))) for work in both)
         return found
 
     return kernels(share(part, count), weight.shape)

@@ -93,7 +93,10 @@ def fitted(gradient: Array, along: int | None) -> Array:
 
 
 def goes_by_strips(x: Array, arrays: tuple[Array, ...], axes: tuple[int, ...], along: int | None) -> bool:
-    """Whether images in strips can be normalised as these lie: their axes are summed over in whatever order."""
+    """Whether images in strips can be normalised as these lie, over all but the channels.
+
+    Then the order of the axes is nothing to the sums; weights and the like must know no axis but that of the channels.
+    """
     channels = [x.shape[axis] if axis == 1 else 1 for axis in range(x.ndim)]
     return (
         x.ndim > 3
@@ -131,6 +134,7 @@ def normalize_rule(
     x = x.astype(gradient.dtype, copy=False)  # which integers were normalised in
     if name:
         return kernel_rule(KERNELS[name], gradient, needs, x, weight, mean, scale, axes, along)
+    to_bias = fitted(gradient, along) if needs[2] else None
     striped = goes_by_strips(x, (weight,), axes, along)
     if striped:
         x, gradient = by_strip(x), np.ascontiguousarray(by_strip(gradient))
@@ -163,7 +167,7 @@ def normalize_rule(
         to_weight = fitted(to_weight, along)
     if striped and to_x is not None:
         to_x = from_strips(to_x)
-    return to_x, to_weight, fitted(gradient, along) if needs[2] else None
+    return to_x, to_weight, to_bias
 
 
 def kernel_of(x: Array, weight: Array, bias: Array, axes: tuple[int, ...], along: int | None) -> tuple[str, Array]:
