@@ -8,7 +8,8 @@ and what a row of results depends on is as many of these strips as the kernel ha
 a strip is a plane; a sequence is an image of one row.
 
 Results stay in that order, in which pooling has longer loops too. On one core and 64 images, the convolutions of LeNet
-take 0.65 of the time that they took with rows of each image, the kernel a band among zeros; on two cores LeNet 0.85.
+take 0.7 of the time that they took with rows of each image, the kernel a band among zeros. On two cores LeNet takes 0.9
+then, and 0.7 on 256 images without gradients.
 """
 
 from __future__ import annotations
