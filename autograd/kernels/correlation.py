@@ -63,8 +63,7 @@ def both_by_lines(windows: Windows, x: Array, g: Array, weight: Array, groups: i
     """Whether the gradients of the images and of the weights are ones that `lines` can do and does more quickly."""
     out, channels = weight.shape[:2]
     return (
-        x.ndim > 3
-        and min(out, channels) >= MANY
+        min(out, channels) >= MANY
         and x.dtype == g.dtype == weight.dtype
         and by_lines(windows, len(x), channels, out, groups, g.dtype)
         and by_lines(turned(windows), len(g), out, channels, groups, g.dtype)
@@ -90,8 +89,7 @@ def both_by_strips(windows: Windows, x: Array, weight: Array, groups: int) -> bo
     """Whether the gradients of the images and of the weights are ones that `strips` can do and does more quickly."""
     out, channels = weight.shape[:2]
     return (
-        x.ndim > 3
-        and by_strips(windows, x, channels, out, groups)
+        by_strips(windows, x, channels, out, groups)
         and by_strips(windows, x, out, channels, groups)
         and is_finite(weight)
     )
@@ -212,6 +210,10 @@ def gradients(
     g: Array, x: Array, weight: Array, windows: Windows, groups: int, needs: tuple[bool, ...]
 ) -> tuple[Array, Array, Array]:
     """Return the gradients of images, weights and bias, as far as they are needed, from that of the results."""
+    if is_sequence(windows):
+        found = gradients(g[:, :, None], x[:, :, None], weight[:, :, None], with_row(windows), groups, needs)
+        images, kernels = (None if array is None else array[:, :, 0] for array in found[:2])
+        return images, kernels, found[2]
     if needs[0] and needs[1] and by_phases(windows, len(x), weight.shape, groups, g.dtype, g, weight):
         merged, merged_weight = phases.merge(x, windows, g.dtype), phases.merge_weight(weight, windows)
         found = gradients(g, merged, merged_weight, phases.merged(windows), groups, needs)

@@ -61,7 +61,7 @@ def is_finite(x: Array) -> bool:
 
     In single precision that is so for numbers above 1e19; what asks is only to take another, slower way then.
     """
-    if x.dtype.char in "fd" and x.flags.forc:
+    if x.dtype.char in "fd":
         flat = x.ravel(order="K")
         return math.isfinite(flat.dot(flat))  # not `@`, which would warn
     with np.errstate(all="ignore"):
